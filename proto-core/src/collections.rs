@@ -1,0 +1,77 @@
+//! Containers whose behaviour is the same on every run and platform.
+
+use core::{fmt, hash::Hash};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+/// A hash map that cannot be iterated, so that its order can influence nothing (law L11).
+///
+/// Keys that a peer may choose must be hashes already ([`crate::id::NodeAddr`]) or counted against a limit: the hasher
+/// is seeded with `seed`, which a peer does not know, but it is no cryptographic one.
+#[derive(Clone)]
+pub struct DetMap<K, V>(HashMap<K, V, FixedState>);
+
+impl<K: Eq + Hash, V> DetMap<K, V> {
+    /// An empty map; `seed` varies where keys land, never what the map answers.
+    #[must_use]
+    pub fn with_seed(seed: u64) -> Self {
+        Self(HashMap::with_hasher(FixedState::with_seed(seed)))
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `key` has an entry.
+    #[must_use]
+    pub fn contains_key(&self, key: &K) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// The value of `key`.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.0.get(key)
+    }
+
+    /// The value of `key`, to change.
+    #[must_use]
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.0.get_mut(key)
+    }
+
+    /// The value of `key`, made by `make` if there is none.
+    pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
+        self.0.entry(key).or_insert_with(make)
+    }
+
+    /// Sets the value of `key` and returns the one before.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        self.0.insert(key, value)
+    }
+
+    /// Takes the entry of `key` out.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        self.0.remove(key)
+    }
+
+    /// Takes every entry out.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl<K, V> fmt::Debug for DetMap<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DetMap({} entries)", self.0.len())
+    }
+}

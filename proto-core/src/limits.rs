@@ -1,0 +1,142 @@
+//! Every bound and default of the core in one place (law L9): name, value, and what happens at it.
+//!
+//! A bound is a constant here when it protects the node; it is a default here and a field of
+//! [`Config`](crate::node::Config) when a user may choose it.
+
+use core::time::Duration;
+
+// ---- wire
+
+/// Longest encoded header, in bytes; checked before decoding. Longer: the link is closed.
+pub const HEADER_MAX: usize = 1_024;
+/// Longest plaintext of one record, in bytes. Noise allows 65,535 with the tag.
+pub const RECORD_MAX: usize = 65_519;
+/// Plaintext after which a record is closed even if more waits, so that the first byte need not wait for the last.
+pub const RECORD_TARGET: usize = 32_768;
+/// Most bytes of a handshake message. Longer: the channel is closed.
+pub const HANDSHAKE_MAX: usize = 1_024;
+/// Largest payload that any configuration may allow, in bytes.
+pub const PAYLOAD_HARD_MAX: usize = 64 * 1_024 * 1_024;
+/// Default of the largest payload, in bytes. Larger: rejected at the sender; a larger frame closes the link.
+pub const PAYLOAD_MAX: usize = 1_024 * 1_024;
+
+// ---- links
+
+/// Most links and half-open handshakes together. More: accepted channels are closed at once.
+pub const LINKS_MAX: usize = 4_096;
+/// Most half-open handshakes. More: accepted channels are closed at once.
+pub const HALF_OPEN_MAX: usize = 1_024;
+/// Most configured peers to dial.
+pub const DIALERS_MAX: usize = 1_024;
+/// Default of accepted channels per second; twice as many in a burst. More: closed at once.
+pub const ACCEPTS_PER_SEC: u32 = 50;
+/// Sealed bytes handed to a channel and not yet written by it; sealing waits at this, so lanes keep their priority.
+pub const CHANNEL_WINDOW: usize = 256 * 1_024;
+/// Most frames waiting on the control lane of a link. More: the link is closed as too slow.
+pub const LANE_CONTROL_FRAMES: usize = 16_384;
+/// Most bytes waiting on the control lane of a link. More: the link is closed as too slow.
+pub const LANE_CONTROL_BYTES: usize = 16 * 1_024 * 1_024;
+/// Default of frames waiting on the data lane of a link. More: the oldest are dropped.
+pub const LANE_DATA_FRAMES: usize = 16_384;
+/// Most bytes waiting on the data lane of a link. More: the oldest are dropped.
+pub const LANE_DATA_BYTES: usize = 64 * 1_024 * 1_024;
+/// Most frames waiting on the bulk lane of a link. More: the newest is refused.
+pub const LANE_BULK_FRAMES: usize = 1_024;
+/// Most bytes waiting on the bulk lane of a link. More: the newest is refused.
+pub const LANE_BULK_BYTES: usize = 64 * 1_024 * 1_024;
+/// Default of the silence after which a link is pinged.
+pub const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Default of the silence after which a link is given up.
+pub const DEAD_AFTER: Duration = Duration::from_secs(10);
+/// Default of the time a handshake may take.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Default of the first pause before dialling again.
+pub const RECONNECT_INITIAL: Duration = Duration::from_millis(500);
+/// Default of the longest pause before dialling again.
+pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
+/// Default spread of the pauses, in thousandths.
+pub const RECONNECT_JITTER_PER_MILLE: u32 = 300;
+/// How long a closing link may take to write its goodbye.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Records sealed under one key before both sides move to the next (Noise rekey).
+pub const RECORDS_PER_KEY: u64 = 1 << 20;
+
+// ---- identity
+
+/// Most names pinned to keys. More: new names are refused, known ones go on.
+pub const PINS_MAX: usize = 65_536;
+
+// ---- routing
+
+/// Most nodes in the link-state database. More: new origins are refused.
+pub const NODES_MAX: usize = 16_384;
+/// Most neighbours in one advert. More: the advert is refused.
+pub const NEIGHBOURS_MAX: usize = 1_024;
+/// Most equal-cost first hops kept for one destination.
+pub const MULTIPATH_MAX: usize = 4;
+/// Default of links a frame may cross.
+pub const HOPS_MAX: u8 = 16;
+/// Least time between two adverts of one origin; changes in between are gathered.
+pub const ADVERT_INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// Time after which an unchanged advert is sent anew.
+pub const ADVERT_REFRESH: Duration = Duration::from_secs(300);
+/// Age at which an advert is dropped.
+pub const ADVERT_EXPIRY: Duration = Duration::from_secs(1_000);
+/// Time for changes to gather before the shortest paths are computed anew.
+pub const SPF_DELAY: Duration = Duration::from_millis(5);
+/// Longest such time while changes keep coming.
+pub const SPF_DELAY_MAX: Duration = Duration::from_secs(1);
+/// Time between comparisons of link-state digests with a neighbour.
+pub const ANTI_ENTROPY: Duration = Duration::from_secs(30);
+
+// ---- messages
+
+/// Most messages of one sender to one receiver that are not answered yet. More: they wait at the sender.
+pub const FLOW_WINDOW: usize = 4_096;
+/// Most messages waiting or unanswered at a sender for one receiver. More: rejected as busy.
+pub const FLOW_QUEUE_MESSAGES: usize = 65_536;
+/// Most bytes waiting or unanswered at a sender for one receiver. More: rejected as busy.
+pub const FLOW_QUEUE_BYTES: usize = 64 * 1_024 * 1_024;
+/// Most receivers with something waiting or unanswered. More: rejected as busy.
+pub const FLOWS_OUT_MAX: usize = 16_384;
+/// Most senders remembered. More: the longest idle one is forgotten.
+pub const FLOWS_IN_MAX: usize = 16_384;
+/// Silence after which a flow without anything waiting is forgotten.
+pub const FLOW_IDLE: Duration = Duration::from_secs(600);
+/// Most messages handed to the application and not yet consumed by it. More: they wait, and the sender's window closes.
+pub const INBOX_MESSAGES: usize = 65_536;
+/// Default of the time a message may take.
+pub const MESSAGE_DEADLINE: Duration = Duration::from_secs(10);
+/// First retransmission timeout of a flow without a measured round trip.
+pub const RETRY_INITIAL: Duration = Duration::from_millis(500);
+/// Least retransmission timeout.
+pub const RETRY_MIN: Duration = Duration::from_millis(50);
+/// Longest retransmission timeout.
+pub const RETRY_MAX: Duration = Duration::from_secs(5);
+/// Longest time a client name may have, in bytes.
+pub const CLIENT_NAME_MAX: usize = 64;
+/// Most receivers of one send to a list.
+pub const RECEIVERS_MAX: usize = 16_384;
+
+// ---- node
+
+/// Most internal hand-offs that one input may cause. More is a bug: an assertion fails.
+pub const WORK_PER_INPUT: usize = 1_000_000;
+/// Most inputs that one engine turn takes.
+pub const INPUTS_PER_TURN: usize = 64;
+/// Most rounds of due timers in one engine turn.
+pub const TIMER_ROUNDS_PER_TURN: usize = 8;
+/// Most hop traces and pings under way.
+pub const TRACES_MAX: usize = 1_024;
+/// Time after which a trace or ping ends without all answers.
+pub const TRACE_TIMEOUT: Duration = Duration::from_secs(5);
+
+const _: () = {
+    assert!(RECORD_TARGET <= RECORD_MAX, "a record must be able to reach its target");
+    assert!(RECORD_MAX + 16 <= 65_535, "a record with its tag must fit the length field");
+    assert!(PAYLOAD_MAX <= PAYLOAD_HARD_MAX, "the default payload limit must be allowed");
+    assert!(HEARTBEAT.as_millis() * 2 <= DEAD_AFTER.as_millis(), "one lost ping must not kill a link");
+    assert!(ADVERT_REFRESH.as_secs() * 2 < ADVERT_EXPIRY.as_secs(), "one lost refresh must not expire an advert");
+    assert!(RETRY_MIN.as_millis() <= RETRY_INITIAL.as_millis(), "retries grow");
+    assert!(FLOW_WINDOW <= FLOW_QUEUE_MESSAGES, "what is in flight is part of what waits");
+};

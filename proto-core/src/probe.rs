@@ -1,0 +1,129 @@
+//! Counters. Cheap enough for every frame; what a user must know of is an [`Event`](crate::node::Event) instead.
+
+/// Declares the counters with their metric names.
+macro_rules! counters {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// What is counted. Grows with features; order carries no meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(usize)]
+        pub enum Counter {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Counter {
+            /// Every counter.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name it is exported by, without prefix and unit suffix.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Channels that were accepted.
+    Accepted = "link_accepts",
+    /// Accepted channels that were refused at once: too many, or too fast.
+    AcceptsRefused = "link_accepts_refused",
+    /// Dials that were started.
+    Dialled = "link_dials",
+    /// Handshakes that failed, for whatever reason.
+    HandshakesFailed = "link_handshakes_failed",
+    /// Links that came up.
+    LinksUp = "link_ups",
+    /// Links that went down.
+    LinksDown = "link_downs",
+    /// Frames received on links that are up.
+    FramesIn = "link_frames_in",
+    /// Frames put on lanes.
+    FramesOut = "link_frames_out",
+    /// Bytes received on channels.
+    BytesIn = "link_bytes_in",
+    /// Bytes written to channels.
+    BytesOut = "link_bytes_out",
+    /// Records sealed.
+    RecordsOut = "link_records_out",
+    /// Records opened.
+    RecordsIn = "link_records_in",
+    /// Frames of an unknown kind.
+    UnknownKind = "link_frames_unknown",
+    /// Frames forwarded for others.
+    Forwarded = "route_forwarded",
+    /// Frames dropped: no route.
+    DroppedNoRoute = "route_dropped_no_route",
+    /// Frames dropped: hop limit.
+    DroppedHopLimit = "route_dropped_hop_limit",
+    /// Frames dropped: the only way on was the way back.
+    DroppedWouldReturn = "route_dropped_would_return",
+    /// Frames dropped: transit is off.
+    DroppedNoTransit = "route_dropped_no_transit",
+    /// Frames dropped: lane full.
+    DroppedQueueFull = "route_dropped_queue_full",
+    /// End-to-end frames that could not be decoded.
+    DroppedMalformed = "route_dropped_malformed",
+    /// Adverts that this node originated.
+    AdvertsOriginated = "route_adverts_originated",
+    /// Adverts received and taken in.
+    AdvertsAccepted = "route_adverts_accepted",
+    /// Adverts received that were known already or older.
+    AdvertsStale = "route_adverts_stale",
+    /// Adverts refused: bad signature, key conflict, or malformed.
+    AdvertsRefused = "route_adverts_refused",
+    /// Shortest-path computations.
+    SpfRuns = "route_spf_runs",
+    /// Messages sent by the application of this node.
+    MessagesSent = "messages_sent",
+    /// Messages handed to the application of this node.
+    MessagesDelivered = "messages_delivered",
+    /// Messages refused, at either end.
+    MessagesRefused = "messages_refused",
+    /// Messages whose outcome is unknown after their deadline.
+    MessagesUnknown = "messages_unknown",
+    /// Transmissions of messages beyond the first.
+    MessagesRetransmitted = "messages_retransmitted",
+    /// Messages received again and dropped.
+    MessagesDuplicate = "messages_duplicate",
+    /// Inputs that broke the contract of the core.
+    Misuse = "misuse",
+}
+
+/// Where a machine counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    counts: [u64; Counter::ALL.len()],
+}
+
+impl Probe {
+    /// All zero.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { counts: [0; Counter::ALL.len()] }
+    }
+
+    /// Counts one.
+    pub fn count(&mut self, counter: Counter) {
+        self.add(counter, 1);
+    }
+
+    /// Counts `amount`.
+    pub fn add(&mut self, counter: Counter, amount: u64) {
+        self.counts[counter as usize] += amount;
+    }
+
+    /// How often so far.
+    #[must_use]
+    pub const fn get(&self, counter: Counter) -> u64 {
+        self.counts[counter as usize]
+    }
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self::new()
+    }
+}

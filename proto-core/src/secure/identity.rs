@@ -1,0 +1,93 @@
+//! A node's key pair, and the secret of its mesh.
+
+use core::fmt;
+
+use blake2::{Blake2s256, Digest as _};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::Provider;
+
+/// A node's public identity: an Ed25519 key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PublicKey(pub [u8; 32]);
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, ..] = self.0;
+        write!(f, "key:{a:02x}{b:02x}{c:02x}{d:02x}")
+    }
+}
+
+/// A node's key pair, all of it derived from one 32-byte seed: an Ed25519 key that signs, and an X25519 key for Noise.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct Identity {
+    seed: [u8; 32],
+    noise_secret: [u8; 32],
+    #[zeroize(skip)]
+    public: PublicKey,
+}
+
+impl Identity {
+    /// The identity of a seed.
+    #[must_use]
+    pub fn from_seed(seed: [u8; 32], provider: &dyn Provider) -> Self {
+        let noise_secret = Blake2s256::new().chain_update(b"firelink noise static v1\0").chain_update(seed).finalize();
+        let public = PublicKey(provider.ed25519_public(&seed));
+        Self { seed, noise_secret: noise_secret.into(), public }
+    }
+
+    /// The public part.
+    #[must_use]
+    pub const fn public(&self) -> PublicKey {
+        self.public
+    }
+
+    /// Signs `message`.
+    #[must_use]
+    pub fn sign(&self, message: &[u8], provider: &dyn Provider) -> [u8; 64] {
+        provider.ed25519_sign(&self.seed, message)
+    }
+
+    /// The secret of the Noise static key.
+    pub(crate) const fn noise_secret(&self) -> &[u8; 32] {
+        &self.noise_secret
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({:?})", self.public)
+    }
+}
+
+/// The secret that all nodes of a mesh share, as the pre-shared key of Noise.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Psk([u8; 32]);
+
+impl Psk {
+    /// The key of a token: its BLAKE2s hash. The token itself should be random; a short one can be guessed off line by
+    /// nobody but a member that was dialled, but it can be guessed.
+    #[must_use]
+    pub fn from_token(token: &[u8]) -> Self {
+        let digest = Blake2s256::new().chain_update(b"firelink mesh token v1\0").chain_update(token).finalize();
+        Self(digest.into())
+    }
+
+    /// The 32 bytes.
+    pub(crate) const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Psk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Psk(..)")
+    }
+}
