@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::HostSpec,
     host::{Host, HostId, HostRef, HostState},
-    net::{Inbound, LinkSpec, Net, NetCx},
+    net::{Inbound, LinkSpec, Net, NetCx, Verdict},
     rng::{Dice, Draws, Label},
     schedule::{Happening, Schedule},
     stats::Stats,
@@ -202,6 +202,15 @@ impl World {
     #[must_use]
     pub fn connected(&self, a: HostId, b: HostId) -> bool {
         self.net.passes(a, b) && self.net.passes(b, a)
+    }
+
+    /// What becomes of a datagram that one host sends to another at the present moment. Carrying it there is the caller's
+    /// business.
+    ///
+    /// # Panics
+    /// If there is no such host.
+    pub fn datagram(&mut self, from: HostId, to: HostId, len: usize) -> Verdict {
+        self.net.datagram(self.schedule.now(), from, to, len)
     }
 
     /// The hash of all inputs and outputs of all nodes so far.

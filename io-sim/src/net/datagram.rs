@@ -148,8 +148,7 @@ mod tests {
 
     #[test]
     fn duplicates_corruption_and_reordering_happen_as_often_as_configured() {
-        let spec =
-            LinkSpec { duplicate_per_mille: 100, corrupt_per_mille: 50, reorder_per_mille: 200, ..QUIET };
+        let spec = LinkSpec { duplicate_per_mille: 100, corrupt_per_mille: 50, reorder_per_mille: 200, ..QUIET };
         let (mut doubles, mut flips) = (0, 0);
         let verdicts = send(spec, 20_000);
         for verdict in &verdicts {

@@ -167,7 +167,7 @@ impl Net {
     fn unblock(&mut self, cx: &mut NetCx<'_>, host: HostId) {
         let now = cx.schedule.now();
         for (stream, one) in self.streams.iter_mut() {
-            for side in Side::BOTH.into_iter().filter(|side| one.ends[side.other().index()].host == host) {
+            for side in one.sides_at(host).map(Side::other) {
                 let pipe = one.pipe_mut(side);
                 pipe.unread = 0;
                 if core::mem::take(&mut pipe.blocked) {
@@ -193,7 +193,7 @@ impl Net {
         for stream in self.ends_at(host) {
             let (streams, mut wire) = self.split(cx);
             if let Some(one) = streams.get_mut(stream) {
-                for side in Side::BOTH.into_iter().filter(|side| one.ends[side.index()].host == host) {
+                for side in one.sides_at(host) {
                     one.send_reset(stream, side.other(), &mut wire);
                 }
             }
@@ -208,7 +208,7 @@ impl Net {
         for stream in self.ends_at(host) {
             let (streams, mut wire) = self.split(cx);
             if let Some(one) = streams.get_mut(stream) {
-                for side in Side::BOTH.into_iter().filter(|side| one.ends[side.index()].host == host) {
+                for side in one.sides_at(host) {
                     one.linger(stream, side, &mut wire);
                 }
             }
@@ -253,6 +253,14 @@ impl Net {
         let path = self.paths.get(from.0, to.0);
         let runs = |host: HostId| self.kernels[host.index()].power == Power::Running;
         runs(from) && runs(to) && !path.is_cut() && !path.spec.loss.is_total()
+    }
+
+    /// What becomes of a datagram.
+    pub(crate) fn datagram(&mut self, now: SimTime, from: HostId, to: HostId, len: usize) -> Verdict {
+        let dice = self.paths.dice;
+        let path = self.paths.get_mut(from.0, to.0);
+        let mut draws = path.next_packet(dice, from.0, to.0);
+        path.datagram(now, len, &mut draws)
     }
 
     /// Flips a bit of the next bytes that a stream delivers from one host to another.
@@ -337,7 +345,7 @@ impl Net {
     /// A host's kernel knows nothing more of a connection.
     fn forget(&mut self, stream: StreamId, host: HostId) {
         let Some(one) = self.streams.get_mut(stream) else { return };
-        for side in Side::BOTH.into_iter().filter(|side| one.ends[side.index()].host == host) {
+        for side in one.sides_at(host) {
             one.forget(side);
         }
         self.tidy(stream);

@@ -55,13 +55,13 @@ impl Partition {
         match self {
             Self::Symmetric { left, right } => across(left, right, from, to),
             Self::OneWay { from: sources, to: targets } => sources.contains(&from) && targets.contains(&to),
-            Self::Bridge { left, bridge, right } => {
-                from != *bridge && to != *bridge && across(left, right, from, to)
-            }
+            Self::Bridge { left, bridge, right } => from != *bridge && to != *bridge && across(left, right, from, to),
             Self::Ring { order } => {
                 let place = |host| order.iter().position(|member| *member == host);
                 match (place(from), place(to)) {
-                    (Some(a), Some(b)) => !matches!(a.abs_diff(b), distance if distance == 1 || distance + 1 == order.len()),
+                    (Some(a), Some(b)) => {
+                        !matches!(a.abs_diff(b), distance if distance == 1 || distance + 1 == order.len())
+                    }
                     (Some(_), None) | (None, Some(_) | None) => false,
                 }
             }

@@ -182,6 +182,12 @@ impl Stream {
         &mut self.pipes[side.index()]
     }
 
+    /// The ends at a host: one, or both if it dialled itself.
+    pub(super) fn sides_at(&self, host: HostId) -> impl Iterator<Item = Side> + use<> {
+        let here = self.ends.each_ref().map(|end| end.host == host);
+        Side::BOTH.into_iter().filter(move |side| here[side.index()])
+    }
+
     /// Whether it lies between these two hosts.
     pub(super) fn joins(&self, a: HostId, b: HostId) -> bool {
         let [one, two] = &self.ends;
