@@ -1,13 +1,10 @@
 //! Hosts and network in motion.
 
 use core::ops::ControlFlow;
-use std::fmt::Write as _;
 
 use proto_core::{
-    engine::Turn,
     id::Token,
-    limits::INPUTS_PER_TURN,
-    node::{Command, Event, Input, Output},
+    node::{Command, Input, Output},
     secure::{AWS_LC, Provider},
     time::{Time, WallTime},
 };
@@ -25,6 +22,8 @@ use crate::{
 };
 
 mod faults;
+mod outputs;
+mod turns;
 
 /// How a world is, apart from its hosts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,10 +111,6 @@ pub struct World {
 
 /// What the calendar says when the world begins: the start of 2026.
 const WALL_START_MS: u64 = 1_767_225_600_000;
-/// Most turns per host at one moment. More means that time stands still: a bug in a node.
-const TURNS_AT_ONCE: u32 = 1_000;
-/// Longest time until a wake-up that nobody asked for.
-const SPURIOUS_MAX_NS: u64 = 20_000_000;
 
 impl World {
     /// A world without hosts, at time zero.
@@ -198,10 +193,11 @@ impl World {
         (0..u32::try_from(self.hosts.len()).unwrap_or(u32::MAX)).map(HostId)
     }
 
-    /// Whether packets can now get from each of the two running nodes to the other.
+    /// Whether packets can now get both ways between the two nodes, which both run.
     #[must_use]
     pub fn connected(&self, a: HostId, b: HostId) -> bool {
-        self.net.passes(a, b) && self.net.passes(b, a)
+        let runs = |id: HostId| self.hosts[id.index()].state == HostState::Up;
+        runs(a) && runs(b) && self.net.carries(a, b) && self.net.carries(b, a)
     }
 
     /// What becomes of a datagram that one host sends to another at the present moment. Carrying it there is the caller's
@@ -211,6 +207,12 @@ impl World {
     /// If there is no such host.
     pub fn datagram(&mut self, from: HostId, to: HostId, len: usize) -> Verdict {
         self.net.datagram(self.schedule.now(), from, to, len)
+    }
+
+    /// Whether the network carries packets from one host to the other now, whatever state the two are in.
+    #[must_use]
+    pub fn reaches(&self, from: HostId, to: HostId) -> bool {
+        self.net.carries(from, to)
     }
 
     /// The hash of all inputs and outputs of all nodes so far.
@@ -274,195 +276,10 @@ impl World {
         }
     }
 
-    /// A node's deadline has come, unless it has moved.
-    fn wake(&mut self, id: HostId, serial: u32) {
-        let now = self.now();
-        let host = &mut self.hosts[id.index()];
-        if serial != host.wake_serial || host.state != HostState::Up {
-            return;
-        }
-        host.wake = None;
-        let due = host.deadline.map(|deadline| host.clock.true_at(deadline));
-        match due {
-            Some(due) if due > now => self.schedule_wake(id, due),
-            Some(_) => self.make_ready(id),
-            None => {}
-        }
-    }
-
-    /// A wake-up that is in the schedule for an earlier moment is left there: it will see that it came too early, which
-    /// is cheaper than one more entry for every turn that moves the deadline.
-    fn schedule_wake(&mut self, id: HostId, due: SimTime) {
-        let host = &mut self.hosts[id.index()];
-        if host.wake.is_some_and(|wake| wake <= due) {
-            return;
-        }
-        host.wake = Some(due);
-        host.wake_serial += 1;
-        self.schedule.at(due, Happening::Wake { host: id, serial: host.wake_serial });
-    }
-
-    fn consume(&mut self, id: HostId, life: u64) {
-        let host = &mut self.hosts[id.index()];
-        if host.life == life && host.engine.is_some() {
-            let messages = core::mem::take(&mut host.unconsumed);
-            self.stats.messages_consumed += u64::from(messages);
-            self.tell(id, Input::Consumed { messages });
-        }
-    }
-
-    fn synced(&mut self, id: HostId, life: u64) {
-        let host = &mut self.hosts[id.index()];
-        if host.life != life || host.engine.is_none() {
-            return;
-        }
-        let (told, again) = host.disk.synced();
-        if again {
-            let at = self.schedule.now() + host.config.sync_latency;
-            self.schedule.at(at, Happening::Synced { host: id, life });
-        }
-        if let Some(input) = told {
-            self.stats.records_synced += 1;
-            self.tell(id, input);
-        }
-    }
-
-    /// Takes every turn that is due at the present moment.
-    fn take_turns<O: Observer>(&mut self, observer: &mut O) -> ControlFlow<O::Violation> {
-        let mut next = 0;
-        while let Some(id) = self.ready.get(next).copied() {
-            next += 1;
-            let host = &mut self.hosts[id.index()];
-            host.ready = false;
-            if host.state == HostState::Up
-                && let ControlFlow::Break(violation) = self.take_turn(id, observer)
-            {
-                self.ready.drain(..next);
-                return ControlFlow::Break(violation);
-            }
-        }
-        self.ready.clear();
-        ControlFlow::Continue(())
-    }
-
-    /// One turn of one node, and what follows from it. A node with more to do is made ready again.
-    fn take_turn<O: Observer>(&mut self, id: HostId, observer: &mut O) -> ControlFlow<O::Violation> {
-        let at = self.now();
-        let (mut inputs, mut outputs) = (core::mem::take(&mut self.inputs), core::mem::take(&mut self.outputs));
-        let host = &mut self.hosts[id.index()];
-        let local = host.clock.local(at);
-        let Some(engine) = host.engine.as_mut() else { return ControlFlow::Continue(()) };
-        let count = host.pile.len().min(INPUTS_PER_TURN);
-        inputs.extend(host.pile.range(..count).cloned());
-        engine.inbox().extend(host.pile.drain(..count));
-        self.trace.begin(id, local, inputs.iter());
-        let turn = engine.turn(local, &mut outputs);
-        let rest = !host.pile.is_empty();
-        let due = match turn {
-            Turn::Again => Some(at),
-            Turn::Park(_) if rest => Some(at),
-            Turn::Park(deadline) => {
-                host.deadline = deadline;
-                deadline.map(|deadline| host.clock.true_at(deadline))
-            }
-        };
-        self.trace.end(at, id, &inputs, &outputs);
-        self.count_turn(&inputs, &outputs);
-        let seen = observer.after_turn(self, &TurnRecord { host: id, at, local, inputs: &inputs, outputs: &outputs });
-        inputs.clear();
-        outputs.drain(..).for_each(|output| self.perform(id, output));
-        (self.inputs, self.outputs) = (inputs, outputs);
-        match due {
-            Some(due) if due <= at => self.make_ready(id),
-            Some(due) if self.hosts[id.index()].state == HostState::Up => self.schedule_wake(id, due),
-            Some(_) | None => {}
-        }
-        self.maybe_wake_for_nothing(id);
-        seen
-    }
-
-    fn count_turn(&mut self, inputs: &[Input], outputs: &[Output]) {
-        self.stats.turns += 1;
-        self.stats.inputs += inputs.len() as u64;
-        self.stats.outputs += outputs.len() as u64;
-        if self.moment != self.now() {
-            (self.moment, self.turns_now) = (self.now(), 0);
-        }
-        self.turns_now += 1;
-        let most = TURNS_AT_ONCE.saturating_mul(u32::try_from(self.hosts.len()).unwrap_or(u32::MAX));
-        assert!(self.turns_now <= most, "time stands still at {}:\n{}", self.now(), self.last_steps());
-    }
-
-    fn last_steps(&self) -> String {
-        let mut text = String::new();
-        for step in self.trail().rev().take(32) {
-            // Writing to a string cannot fail.
-            _ = writeln!(text, "{step}");
-        }
-        text
-    }
-
-    fn maybe_wake_for_nothing(&mut self, id: HostId) {
-        if self.options.spurious_wakes_per_mille == 0 {
-            return;
-        }
-        let mut draws = self.draws(id, Label::Spurious);
-        if draws.chance(self.options.spurious_wakes_per_mille) {
-            let after = core::time::Duration::from_nanos(draws.below(SPURIOUS_MAX_NS));
-            self.schedule.at(self.schedule.now() + after, Happening::Spurious { host: id });
-        }
-    }
-
     fn draws(&mut self, id: HostId, label: Label) -> Draws {
         let host = &mut self.hosts[id.index()];
         host.chances += 1;
         self.dice.draws(label, id.0, id.0, host.chances)
-    }
-
-    /// Does what a node asked for.
-    fn perform(&mut self, id: HostId, output: Output) {
-        if self.hosts[id.index()].engine.is_none() {
-            return;
-        }
-        match output {
-            Output::Dial { dial, endpoint } => self.with_net(|net, cx| net.dial(cx, id, dial, &endpoint)),
-            Output::Write { channel, bytes } => self.with_net(|net, cx| net.write(cx, id, channel, bytes)),
-            Output::Close { channel } => self.with_net(|net, cx| net.close(cx, id, channel)),
-            Output::Persist { ticket, record } => {
-                let host = &mut self.hosts[id.index()];
-                if host.disk.write(ticket, record) {
-                    let at = self.schedule.now() + host.config.sync_latency;
-                    self.schedule.at(at, Happening::Synced { host: id, life: host.life });
-                }
-            }
-            Output::Event(event) => self.hear(id, &event),
-        }
-    }
-
-    /// Plays the application.
-    fn hear(&mut self, id: HostId, event: &Event) {
-        let host = &mut self.hosts[id.index()];
-        match event {
-            Event::Message(_) => {
-                host.unconsumed += 1;
-                if host.unconsumed == 1 {
-                    let at = self.schedule.now() + host.config.consume_after;
-                    self.schedule.at(at, Happening::Consume { host: id, life: host.life });
-                }
-            }
-            Event::Done { token, .. } if host.stopping == Some(*token) => self.leave(id),
-            Event::Done { .. }
-            | Event::Hop { .. }
-            | Event::LinkUp { .. }
-            | Event::LinkDown { .. }
-            | Event::LinkFailed { .. }
-            | Event::Reachable { .. }
-            | Event::Unreachable { .. }
-            | Event::KeyConflict { .. }
-            | Event::IdentityInUse { .. }
-            | Event::StoreFailed
-            | Event::Misuse(_) => {}
-        }
     }
 
     /// What the calendar says at the present moment.

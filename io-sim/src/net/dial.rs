@@ -5,8 +5,9 @@ use std::sync::Arc;
 use proto_core::node::{ChannelEvent, Input};
 
 use super::{
-    NetEvent, Power, Side, StreamId, Wire,
+    NetEvent, Side, StreamId,
     stream::{CONNECT_TIMEOUT, Chunk, Content, EndState, SYN_AT, Stream},
+    wire::{Power, Wire},
 };
 
 impl Stream {

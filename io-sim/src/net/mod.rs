@@ -12,6 +12,7 @@
 
 mod datagram;
 mod dial;
+mod flow;
 mod partition;
 mod path;
 mod pipe;
@@ -19,6 +20,7 @@ mod spec;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use datagram::{DropReason, Verdict};
 pub use partition::Partition;
@@ -31,16 +33,17 @@ use bytes::Bytes;
 use proto_core::{
     arena::Arena,
     id::{ChannelId, DialId},
-    node::{ChannelEvent, Endpoint, Input},
+    node::{Endpoint, Input},
 };
 
 use self::{
-    path::{Lost, Paths},
+    path::Paths,
     stream::Stream,
+    wire::{Kernel, Power, Wire},
 };
 use crate::{
     host::HostId,
-    rng::{Dice, Draws, Label},
+    rng::Dice,
     schedule::{Happening, Schedule},
     stats::Stats,
     time::SimTime,
@@ -76,29 +79,6 @@ pub(crate) struct Inbound {
     pub(crate) input: Input,
 }
 
-/// How a host's kernel and process are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Power {
-    /// Both run.
-    Running,
-    /// The kernel runs, the process stands still.
-    Paused,
-    /// The kernel runs and refuses everything; there is no process.
-    Refusing,
-    /// Nothing answers.
-    Off,
-}
-
-/// What the network knows of a host.
-#[derive(Debug)]
-struct Kernel {
-    power: Power,
-    life: u64,
-    remote: Arc<str>,
-    /// The connection behind each channel of this life; channel 1 is the first.
-    channels: Vec<Option<(StreamId, Side)>>,
-}
-
 /// The network.
 #[derive(Debug)]
 pub(crate) struct Net {
@@ -115,14 +95,6 @@ pub(crate) struct NetCx<'a> {
     pub(crate) schedule: &'a mut Schedule,
     pub(crate) inbound: &'a mut Vec<Inbound>,
     pub(crate) stats: &'a mut Stats,
-}
-
-/// All of the network but the connections, so that one of them can be worked on.
-struct Wire<'a, 'cx> {
-    paths: &'a mut Paths,
-    kernels: &'a mut [Kernel],
-    chop_per_mille: u32,
-    cx: &'a mut NetCx<'cx>,
 }
 
 impl Net {
@@ -248,11 +220,10 @@ impl Net {
         self.paths.heal();
     }
 
-    /// Whether packets can get from one host's running process to the other's.
-    pub(crate) fn passes(&self, from: HostId, to: HostId) -> bool {
+    /// Whether packets get from one host to the other, if it is there.
+    pub(crate) fn carries(&self, from: HostId, to: HostId) -> bool {
         let path = self.paths.get(from.0, to.0);
-        let runs = |host: HostId| self.kernels[host.index()].power == Power::Running;
-        runs(from) && runs(to) && !path.is_cut() && !path.spec.loss.is_total()
+        !path.is_cut() && !path.spec.loss.is_total()
     }
 
     /// What becomes of a datagram.
@@ -354,71 +325,6 @@ impl Net {
     fn tidy(&mut self, stream: StreamId) {
         if self.streams.get(stream).is_some_and(Stream::is_over) {
             self.streams.remove(stream);
-        }
-    }
-}
-
-impl Wire<'_, '_> {
-    fn now(&self) -> SimTime {
-        self.cx.schedule.now()
-    }
-
-    fn at(&mut self, at: SimTime, event: NetEvent) {
-        self.cx.schedule.at(at, Happening::Net(event));
-    }
-
-    fn power(&self, host: HostId) -> Power {
-        self.kernels[host.index()].power
-    }
-
-    /// Whether a host's process is in that life still.
-    fn lives(&self, host: HostId, life: u64) -> bool {
-        let kernel = &self.kernels[host.index()];
-        kernel.life == life && matches!(kernel.power, Power::Running | Power::Paused)
-    }
-
-    /// Whether packets from `src` reach the kernel of `dst`.
-    fn reaches(&self, src: HostId, dst: HostId) -> bool {
-        !self.paths.get(src.0, dst.0).is_cut() && self.power(dst) != Power::Off
-    }
-
-    fn carry(&mut self, src: HostId, dst: HostId, len: usize) -> Result<SimTime, Lost> {
-        self.cx.stats.segments += 1;
-        let carried = self.paths.carry(self.cx.schedule.now(), src.0, dst.0, len);
-        self.cx.stats.segments_lost += u64::from(carried.is_err());
-        carried
-    }
-
-    fn draws(&mut self, label: Label, src: HostId, dst: HostId) -> Draws {
-        let dice = self.paths.dice;
-        self.paths.get_mut(src.0, dst.0).next_decision(dice, label, src.0, dst.0)
-    }
-
-    /// Tells a node something, if it is in that life still.
-    fn tell(&mut self, host: HostId, life: u64, input: Input) {
-        if self.lives(host, life) {
-            self.cx.inbound.push(Inbound { host, input });
-        }
-    }
-
-    fn tell_channel(&mut self, host: HostId, life: u64, channel: ChannelId, event: ChannelEvent) {
-        self.tell(host, life, Input::Channel { channel, event });
-    }
-
-    /// Gives an end of a connection a channel number.
-    fn open_channel(&mut self, host: HostId, stream: StreamId, side: Side) -> ChannelId {
-        let channels = &mut self.kernels[host.index()].channels;
-        channels.push(Some((stream, side)));
-        ChannelId(channels.len() as u64)
-    }
-
-    fn free_channel(&mut self, host: HostId, life: u64, channel: ChannelId) {
-        let kernel = &mut self.kernels[host.index()];
-        let slot = usize::try_from(channel.0).ok().and_then(|number| number.checked_sub(1));
-        if kernel.life == life
-            && let Some(entry) = slot.and_then(|slot| kernel.channels.get_mut(slot))
-        {
-            *entry = None;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A TCP-like connection between two hosts: two ends and a pipe in each direction.
 //!
 //! Life: the dialling kernel sends SYNs until one is answered or refused, or it gives up ([`super::dial`]). Then both ends
-//! are told, and bytes flow ([`super::pipe`]). An end is gone when its node was told that the channel closed, or when its
+//! are told, and bytes flow ([`super::flow`]). An end is gone when its node was told that the channel closed, or when its
 //! process died. The connection itself goes when both ends are gone.
 
 use std::{collections::VecDeque, time::Duration};

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use core::time::Duration;
 
+use proto_core::node::ChannelEvent;
+
 use super::*;
+use crate::rng::Label;
 use stream::{CONNECT_TIMEOUT, RECEIVE_BUFFER, SEND_BUFFER, USER_TIMEOUT};
 
 const A: HostId = HostId(0);
