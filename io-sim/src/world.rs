@@ -23,6 +23,8 @@ use crate::{
 
 mod faults;
 mod outputs;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 /// How a world is, apart from its hosts.
@@ -166,6 +168,7 @@ impl World {
     /// # Panics
     /// If nodes keep each other busy without time passing; the message has the last steps.
     pub fn run_until<O: Observer>(&mut self, until: SimTime, observer: &mut O) -> ControlFlow<O::Violation> {
+        self.turns_now = 0;
         loop {
             self.take_turns(observer)?;
             if !self.schedule.advance(until) {

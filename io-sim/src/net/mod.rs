@@ -3,8 +3,8 @@
 //! A [`LinkSpec`] describes one direction between two hosts. Datagrams feel all of it. Streams are reliable and ordered
 //! like TCP: on them loss and partitions turn into delay by retransmission, and in the end into a reset.
 //!
-//! [`Net`] plays the part of all kernels and all wires. Hosts call it with what their nodes ask for; it schedules its own
-//! events and puts what nodes must be told into a list of [`Inbound`]s.
+//! Inside, `Net` plays the part of all kernels and all wires. Hosts call it with what their nodes ask for; it schedules
+//! its own events and lists what nodes must be told.
 //!
 //! Simplifications against TCP: no slow start, a send buffer as the only window, acknowledgements that are lost by chance
 //! cost nothing (later ones cover them), a lost packet is sent again after a round trip if three more followed it and

@@ -70,7 +70,7 @@ impl World {
     }
 
     /// One turn of one node, and what follows from it. A node with more to do is made ready again.
-    fn take_turn<O: Observer>(&mut self, id: HostId, observer: &mut O) -> ControlFlow<O::Violation> {
+    pub(super) fn take_turn<O: Observer>(&mut self, id: HostId, observer: &mut O) -> ControlFlow<O::Violation> {
         let at = self.now();
         let (mut inputs, mut outputs) = (core::mem::take(&mut self.inputs), core::mem::take(&mut self.outputs));
         let host = &mut self.hosts[id.index()];

@@ -1,17 +1,21 @@
 //! The world with real nodes in it.
 
 use core::{ops::ControlFlow, time::Duration};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use io_sim::{
-    Fault, HostConfig, HostId, HostSpec, HostState, LinkSpec, Observer, Partition, PeerSpec, SimTime, Step, TurnRecord,
-    World, WorldOptions, first_divergence,
-};
 use proto_core::{
     error::{CloseReason, Violation},
-    id::{Incarnation, NodeName, Token},
-    node::{Answer, Command, Event, Input, Outcome, Output, Send},
-    time::Time,
+    id::{Incarnation, NodeName},
+    node::{Answer, Event, Outcome, Send},
+};
+
+use super::*;
+use crate::{
+    config::{HostConfig, PeerSpec},
+    fault::Fault,
+    net::Partition,
+    trace::first_divergence,
 };
 
 const A: HostId = HostId(0);
@@ -59,7 +63,7 @@ struct Notes {
     events: Vec<(HostId, SimTime, Event)>,
     /// Turns without inputs that came neither at the deadline nor asked for.
     early: usize,
-    deadlines: std::collections::BTreeMap<HostId, Option<Time>>,
+    deadlines: BTreeMap<HostId, Option<Time>>,
 }
 
 impl Observer for Notes {
@@ -94,11 +98,33 @@ impl Notes {
 
     fn answers(&self, asked: Option<Token>) -> Vec<Answer> {
         let asked = asked.expect("the host is up");
-        let answer = |(_, _, event): &(HostId, SimTime, Event)| match event {
-            Event::Done { token, answer } if *token == asked => Some((**answer).clone()),
-            _ => None,
-        };
-        self.events.iter().filter_map(answer).collect()
+        let mut answers = vec![];
+        for (_, _, event) in &self.events {
+            if let Event::Done { token, answer } = event
+                && *token == asked
+            {
+                answers.push((**answer).clone());
+            }
+        }
+        answers
+    }
+
+    fn links_down(&self, host: HostId) -> impl Iterator<Item = CloseReason> {
+        self.events.iter().filter_map(move |(at, _, event)| match event {
+            Event::LinkDown { reason, .. } if *at == host => Some(*reason),
+            Event::LinkDown { .. }
+            | Event::Message(_)
+            | Event::Done { .. }
+            | Event::Hop { .. }
+            | Event::LinkUp { .. }
+            | Event::LinkFailed { .. }
+            | Event::Reachable { .. }
+            | Event::Unreachable { .. }
+            | Event::KeyConflict { .. }
+            | Event::IdentityInUse { .. }
+            | Event::StoreFailed
+            | Event::Misuse(_) => None,
+        })
     }
 
     fn links_up(&self, host: HostId) -> usize {
@@ -286,6 +312,14 @@ fn an_observer_can_stop_the_world_and_let_it_go_on() {
 }
 
 #[test]
+#[should_panic(expected = "time stands still at 1.000000s")]
+fn time_that_stands_still_is_noticed() {
+    let mut world = mesh(1, 1, WorldOptions::default());
+    quiet(&mut world, secs(1));
+    (0..1_001).for_each(|_| assert_eq!(world.take_turn(A, &mut ()), ControlFlow::Continue(())));
+}
+
+#[test]
 fn a_message_crosses_the_mesh_and_is_consumed() {
     let mut world = mesh(1, 3, WorldOptions::default());
     let start = Notes::run(&mut world, secs(5));
@@ -318,17 +352,9 @@ fn a_flipped_bit_closes_the_link_as_forged() {
     quiet(&mut world, secs(5));
     world.apply(&Fault::Corrupt { from: A, to: B });
     let notes = Notes::run(&mut world, secs(10));
-    let down = notes.events.iter().find_map(|(host, _, event)| match event {
-        Event::LinkDown { reason, .. } if *host == B => Some(*reason),
-        _ => None,
-    });
-    assert!(
-        matches!(
-            down,
-            Some(CloseReason::Violation(Violation::BadSeal | Violation::TooLong { .. } | Violation::Malformed { .. }))
-        ),
-        "{down:?}"
-    );
+    let down: Vec<_> = notes.links_down(B).collect();
+    let [CloseReason::Violation(violation), ..] = down[..] else { panic!("{down:?}") };
+    assert!(matches!(violation, Violation::BadSeal | Violation::TooLong { .. } | Violation::Malformed { .. }));
     quiet(&mut world, secs(30));
     let answered = world.command(A, send(1, b"again"));
     assert_eq!(Notes::run(&mut world, secs(32)).answers(answered), [Answer::Sent(Outcome::Delivered)]);
@@ -348,8 +374,7 @@ fn links_come_back_after_cut_streams_crashes_and_partitions() {
         quiet(&mut world, secs(5));
         world.apply(&fault);
         let notes = Notes::run(&mut world, secs(45));
-        let down = notes.events.iter().any(|(_, _, event)| matches!(event, Event::LinkDown { .. }));
-        assert!(down, "{fault:?} was noticed");
+        assert!(notes.links_down(A).chain(notes.links_down(B)).count() > 0, "{fault:?} was noticed");
         world.apply(&Fault::Heal);
         world.apply(&Fault::Restart { host: B });
         quiet(&mut world, secs(120));
@@ -365,11 +390,7 @@ fn a_stopped_node_drains_and_is_gone_without_being_killed() {
     world.apply(&Fault::Stop { host: B });
     let notes = Notes::run(&mut world, secs(6));
     assert_eq!(world.host(B).state(), HostState::Down);
-    assert!(
-        notes.events.iter().any(|(host, _, event)| {
-            *host == A && matches!(event, Event::LinkDown { reason: CloseReason::Peer, .. })
-        })
-    );
+    assert_eq!(notes.links_down(A).collect::<Vec<_>>(), [CloseReason::Peer]);
 }
 
 #[test]
