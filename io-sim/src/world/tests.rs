@@ -355,9 +355,9 @@ fn a_flipped_bit_closes_the_link_as_forged() {
     let down: Vec<_> = notes.links_down(B).collect();
     let [CloseReason::Violation(violation), ..] = down[..] else { panic!("{down:?}") };
     assert!(matches!(violation, Violation::BadSeal | Violation::TooLong { .. } | Violation::Malformed { .. }));
-    quiet(&mut world, secs(30));
+    quiet(&mut world, secs(60));
     let answered = world.command(A, send(1, b"again"));
-    assert_eq!(Notes::run(&mut world, secs(32)).answers(answered), [Answer::Sent(Outcome::Delivered)]);
+    assert_eq!(Notes::run(&mut world, secs(62)).answers(answered), [Answer::Sent(Outcome::Delivered)]);
 }
 
 #[test]
