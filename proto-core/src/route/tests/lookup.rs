@@ -51,6 +51,7 @@ fn an_unknown_node_is_sought_until_the_deadline() {
 #[test]
 fn a_node_that_turns_up_is_found_with_its_route() {
     let mut bench = linked_to_one();
+    bench.run_until(ms(1_000));
     bench.handle(ms(1_000), look_up(9, 500));
     bench.handle(ms(1_100), arrives(link(1), &signed(9, (1, 1), &[1])));
     bench.handle(ms(1_101), arrives(link(1), &signed(1, (1, 1), &[0, 9])));

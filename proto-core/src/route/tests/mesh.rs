@@ -124,8 +124,9 @@ impl Mesh {
             let arrival = self.flying.keys().next().map(|(due, _)| *due);
             let Some(next) = timer.into_iter().chain(arrival).min().filter(|next| *next <= until) else { break };
             self.now = next;
-            while let Some(flying) = self.flying.first_entry().filter(|entry| entry.key().0 <= next) {
-                self.arrive(flying.remove());
+            while self.flying.first_key_value().is_some_and(|((due, _), _)| *due <= next) {
+                let (_, flying) = self.flying.pop_first().unwrap();
+                self.arrive(flying);
             }
             for number in 0..self.nodes.len() {
                 let Some(node) = &mut self.nodes[number] else { continue };
