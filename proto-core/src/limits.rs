@@ -60,6 +60,8 @@ pub const RECONNECT_JITTER_PER_MILLE: u32 = 300;
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Records sealed under one key before both sides move to the next (Noise rekey).
 pub const RECORDS_PER_KEY: u64 = 1 << 20;
+/// Most tokens that an accepting node tries on a handshake. More: the rest are not tried.
+pub const PSKS_MAX: usize = 8;
 
 // ---- identity
 
