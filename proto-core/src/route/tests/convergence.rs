@@ -26,9 +26,9 @@ fn lost(node: usize) -> Effect {
 }
 
 fn sorted(mut effects: Vec<Effect>) -> Vec<Effect> {
-    effects.sort_by_key(|effect| match effect {
-        Effect::Reachable { addr, .. } | Effect::Unreachable { addr, .. } => *addr,
-        other => panic!("{other:?}"),
+    effects.sort_by_key(|effect| {
+        let (Effect::Reachable { addr, .. } | Effect::Unreachable { addr, .. }) = effect else { panic!("{effect:?}") };
+        *addr
     });
     effects
 }

@@ -146,28 +146,31 @@ impl Mesh {
             return;
         }
         let body = frame.body.clone();
-        match frame.kind {
-            Kind::Advert => self.tell(to, Event::Advert { link: over, header: frame.header().unwrap(), body }),
-            Kind::Summary => self.tell(to, Event::Summary { link: over, header: frame.header().unwrap(), body }),
-            Kind::Want => self.tell(to, Event::Want { link: over, body }),
-            Kind::Find => self.tell(to, Event::Find { link: over, header: frame.header().unwrap() }),
-            other => panic!("a router sends no {other:?}"),
-        }
+        let event = if frame.kind == Kind::Advert {
+            Event::Advert { link: over, header: frame.header().unwrap(), body }
+        } else if frame.kind == Kind::Summary {
+            Event::Summary { link: over, header: frame.header().unwrap(), body }
+        } else if frame.kind == Kind::Want {
+            Event::Want { link: over, body }
+        } else {
+            assert_eq!(frame.kind, Kind::Find);
+            Event::Find { link: over, header: frame.header().unwrap() }
+        };
+        self.tell(to, event);
     }
 
     fn settle(&mut self, from: usize, at: Time, effects: Vec<Effect>) {
         for effect in effects {
             let node = self.nodes[from].as_mut().unwrap();
-            match effect {
-                Effect::Send { link, frame } => {
-                    let Some(&(to, over)) = node.links.get(&link) else { panic!("{link:?} is down") };
-                    self.sent += 1;
-                    if !(self.deaf.contains(&from) && self.deaf.contains(&to)) {
-                        self.flying.insert((at + self.delay, self.sent), Flying { to, over, frame });
-                    }
+            if let Effect::Send { link, frame } = effect {
+                let Some(&(to, over)) = node.links.get(&link) else { panic!("{link:?} is down") };
+                self.sent += 1;
+                if !(self.deaf.contains(&from) && self.deaf.contains(&to)) {
+                    self.flying.insert((at + self.delay, self.sent), Flying { to, over, frame });
                 }
-                Effect::Violation { violation, .. } => panic!("{from} was offended: {violation}"),
-                other => node.told.push(other),
+            } else {
+                assert!(!matches!(effect, Effect::Violation { .. }), "{from} was offended: {effect:?}");
+                node.told.push(effect);
             }
         }
     }

@@ -4,12 +4,9 @@ mod convergence;
 mod damping;
 mod lookup;
 mod mesh;
-mod provider;
 mod security;
 
 use std::{format, sync::Arc, vec::Vec};
-
-use provider::Signatures;
 
 use super::{Effect, Event, Router, advert::Advert};
 use crate::{
@@ -17,7 +14,7 @@ use crate::{
     id::{Incarnation, NodeAddr, NodeName},
     link::LinkId,
     node::Config,
-    secure::{Identity, Pins},
+    secure::{Identity, Pins, SOFTWARE},
     testing::{Bench, Machine},
     time::Time,
     wire::{
@@ -25,8 +22,6 @@ use crate::{
         v1::{self, AdvertBody, Neighbour},
     },
 };
-
-static PROVIDER: Signatures = Signatures;
 
 /// A router with the pins that a node lends it.
 #[derive(Debug)]
@@ -73,11 +68,11 @@ fn addr(number: usize) -> NodeAddr {
 fn identity(number: usize) -> Arc<Identity> {
     let mut seed = [1; 32];
     seed[..8].copy_from_slice(&(number as u64).to_le_bytes());
-    Arc::new(Identity::from_seed(seed, &PROVIDER))
+    Arc::new(Identity::from_seed(seed, SOFTWARE))
 }
 
 fn config(number: usize, incarnation: u64) -> Config {
-    Config::new(name(number), identity(number), Incarnation(incarnation), &PROVIDER)
+    Config::new(name(number), identity(number), Incarnation(incarnation), SOFTWARE)
 }
 
 fn bench(config: &Config) -> Bench<Routing> {
@@ -95,7 +90,7 @@ fn says(number: usize, version: (u64, u64), neighbours: &[usize]) -> AdvertBody 
 
 /// The same, signed.
 fn signed(number: usize, version: (u64, u64), neighbours: &[usize]) -> Advert {
-    Advert::sign(says(number, version, neighbours), "default", &identity(number), &PROVIDER)
+    Advert::sign(says(number, version, neighbours), "default", &identity(number), SOFTWARE)
 }
 
 /// The arrival of an advert over a link.
@@ -113,20 +108,15 @@ fn linked_to_one() -> Bench<Routing> {
 
 /// The adverts among effects, with the link they go out on.
 fn adverts_in(effects: &[Effect]) -> Vec<(LinkId, Advert)> {
-    let advert = |effect: &Effect| match effect {
-        Effect::Send { link, frame } if frame.kind == Kind::Advert => {
-            Some((*link, Advert::parse(frame.body.clone()).unwrap()))
-        }
-        _ => None,
-    };
-    effects.iter().filter_map(advert).collect()
+    let adverts = frames_in(effects, Kind::Advert).into_iter();
+    adverts.map(|(link, frame)| (link, Advert::parse(frame.body).unwrap())).collect()
 }
 
 /// The frames of one kind among effects, with the link they go out on.
 fn frames_in(effects: &[Effect], kind: Kind) -> Vec<(LinkId, Frame)> {
-    let frame = |effect: &Effect| match effect {
-        Effect::Send { link, frame } if frame.kind == kind => Some((*link, frame.clone())),
-        _ => None,
+    let frame = |effect: &Effect| {
+        let Effect::Send { link, frame } = effect else { return None };
+        (frame.kind == kind).then(|| (*link, frame.clone()))
     };
     effects.iter().filter_map(frame).collect()
 }
