@@ -74,6 +74,8 @@ pub const ENDPOINTS_MAX: usize = 16;
 pub const REFUSED_MAX: usize = LINKS_MAX;
 /// Records sealed under one key before both sides move to the next (Noise rekey).
 pub const RECORDS_PER_KEY: u64 = 1 << 20;
+/// Most tokens that an accepting node tries on a handshake. More: the rest are not tried.
+pub const PSKS_MAX: usize = 8;
 
 // ---- identity
 
