@@ -56,9 +56,14 @@ mod tests {
         ] {
             assert!(matches(pattern, text), "{pattern} {text}");
         }
-        for (pattern, text) in
-            [("gz-*", "hk-01"), ("gz-01", "gz-012"), ("a*b*c", "acb"), ("ab*ba", "aba"), ("", "a"), ("*-relay", "relay")]
-        {
+        for (pattern, text) in [
+            ("gz-*", "hk-01"),
+            ("gz-01", "gz-012"),
+            ("a*b*c", "acb"),
+            ("ab*ba", "aba"),
+            ("", "a"),
+            ("*-relay", "relay"),
+        ] {
             assert!(!matches(pattern, text), "{pattern} {text}");
         }
     }

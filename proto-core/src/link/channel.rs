@@ -56,6 +56,8 @@ pub(super) struct Channel {
     outstanding: u64,
     /// A control frame found no room; the link is to be closed.
     overflowed: bool,
+    /// The peer said goodbye.
+    left: bool,
 }
 
 /// Where a channel comes from.
@@ -83,7 +85,8 @@ pub(super) struct Traffic {
 #[derive(Debug)]
 enum Stage {
     Securing {
-        handshake: Box<Handshake>,
+        /// `None` once it failed.
+        handshake: Option<Box<Handshake>>,
         until: Time,
         /// When the last message was written.
         asked: Time,
@@ -137,7 +140,7 @@ impl Channel {
             None => (Handshake::accept(&local, secrets, exporter), Bytes::new()),
         };
         let until = cx.now + own.link.handshake_timeout;
-        let stage = Stage::Securing { handshake: Box::new(handshake), until, asked: cx.now, answered: false };
+        let stage = Stage::Securing { handshake: Some(Box::new(handshake)), until, asked: cx.now, answered: false };
         let mut channel = Self {
             origin,
             traffic: Traffic::default(),
@@ -146,6 +149,7 @@ impl Channel {
             input: BytesMut::new(),
             outstanding: 0,
             overflowed: false,
+            left: false,
         };
         channel.write(cx, write, fx);
         channel
@@ -171,7 +175,10 @@ impl Channel {
             Stage::Securing { .. } => self.secure(cx, own, fx),
             Stage::Greeting { sealed, .. } => match sealed.next(cx, &mut self.input) {
                 Ok(None) => Progress::Idle,
-                Ok(Some(frame)) => greeted(own, &frame),
+                Ok(Some(frame)) => {
+                    self.left = frame.kind == Kind::Bye;
+                    greeted(own, &frame)
+                }
                 Err(violation) => Progress::Over(violation.into()),
             },
             Stage::Up { .. } => match self.read_frames(cx, link, fx) {
@@ -193,12 +200,9 @@ impl Channel {
     }
 
     /// The link is up from now on.
-    pub(super) fn bring_up(&mut self, make: impl FnOnce(&PeerIdentity, Duration) -> Live) {
+    pub(super) fn bring_up(&mut self, make: impl FnOnce(Duration) -> Live) {
         self.stage = match mem::replace(&mut self.stage, Stage::Closed) {
-            Stage::Greeting { sealed, rtt, .. } => {
-                let live = Box::new(make(sealed.peer(), rtt));
-                Stage::Up { sealed, live }
-            }
+            Stage::Greeting { sealed, rtt, .. } => Stage::Up { sealed, live: Box::new(make(rtt)) },
             other @ (Stage::Securing { .. } | Stage::Up { .. } | Stage::Closing { .. } | Stage::Closed) => other,
         };
     }
@@ -222,7 +226,7 @@ impl Channel {
     /// Begins to close: with a goodbye where the peer can read one, after everything that waits if `in_order`.
     pub(super) fn close(&mut self, now: Time, reason: CloseReason, in_order: bool) {
         let until = now + CLOSE_TIMEOUT;
-        let bye = goodbye(reason);
+        let bye = if self.left { None } else { goodbye(reason) };
         self.input = BytesMut::new();
         self.stage = match mem::replace(&mut self.stage, Stage::Closed) {
             Stage::Securing { .. } => Stage::Closing { sealed: None, bye, until },
@@ -270,9 +274,9 @@ impl Channel {
         match &self.stage {
             Stage::Securing { .. } | Stage::Closed => false,
             Stage::Greeting { sealed, .. } | Stage::Up { sealed, .. } => self.may_seal(sealed),
-            Stage::Closing { sealed, until, .. } => sealed.as_ref().is_none_or(|sealed| {
-                sealed.lanes().is_empty() || self.may_seal(sealed) || *until <= now
-            }),
+            Stage::Closing { sealed, until, .. } => {
+                sealed.as_ref().is_none_or(|sealed| sealed.lanes().is_empty() || self.may_seal(sealed) || *until <= now)
+            }
         }
     }
 
@@ -342,9 +346,9 @@ impl Channel {
         matches!(self.stage, Stage::Closing { .. } | Stage::Closed)
     }
 
-    /// Whether a control frame found no room.
-    pub(super) const fn has_overflowed(&self) -> bool {
-        self.overflowed
+    /// Whether it is to be closed because a control frame found no room.
+    pub(super) const fn is_doomed(&self) -> bool {
+        self.overflowed && !self.is_closing()
     }
 
     /// Why the channel ended, where it ended by itself: a peer that hangs up on a handshake refuses it.
@@ -360,26 +364,25 @@ impl Channel {
     }
 
     fn secure(&mut self, cx: &mut Cx<'_>, own: &Own, fx: &mut Vec<Effect>) -> Progress {
+        let Stage::Securing { handshake, until, asked, answered } = &mut self.stage else { return Progress::Idle };
         if self.input.is_empty() {
             return Progress::Idle;
         }
-        let (handshake, until, asked) = match mem::replace(&mut self.stage, Stage::Closed) {
-            Stage::Securing { handshake, until, asked, .. } => (handshake, until, asked),
-            other @ (Stage::Greeting { .. } | Stage::Up { .. } | Stage::Closing { .. } | Stage::Closed) => {
-                self.stage = other;
-                return Progress::Idle;
-            }
-        };
-        match handshake.receive(&own.local(), &mut self.input) {
-            Step::More { handshake, write } => {
-                let asked = if write.is_empty() { asked } else { cx.now };
-                self.stage = Stage::Securing { handshake: Box::new(handshake), until, asked, answered: true };
+        let Some(under_way) = handshake.take() else { return Progress::Idle };
+        *answered = true;
+        match under_way.receive(&own.local(), &mut self.input) {
+            Step::More { handshake: next, write } => {
+                *handshake = Some(Box::new(next));
+                if !write.is_empty() {
+                    *asked = cx.now;
+                }
                 self.write(cx, write, fx);
                 Progress::Idle
             }
             Step::Done { session, peer, write } => {
                 let sealed = Sealed::new(session, peer.clone(), own.link.send_queue, own.max_frame);
-                self.stage = Stage::Greeting { sealed: Box::new(sealed), until, rtt: cx.now.since(asked) };
+                let (until, rtt) = (*until, cx.now.since(*asked));
+                self.stage = Stage::Greeting { sealed: Box::new(sealed), until, rtt };
                 self.write(cx, write, fx);
                 Progress::Secured(peer)
             }
@@ -394,8 +397,15 @@ impl Channel {
             self.traffic.frames_in += 1;
             cx.probe.count(Counter::FramesIn);
             match frame.kind {
-                Kind::Data | Kind::Ack | Kind::Advert | Kind::Summary | Kind::Want | Kind::Find | Kind::Reset
-                | Kind::Probe | Kind::ProbeReply => fx.push(Effect::Frame { link, frame }),
+                Kind::Data
+                | Kind::Ack
+                | Kind::Advert
+                | Kind::Summary
+                | Kind::Want
+                | Kind::Find
+                | Kind::Reset
+                | Kind::Probe
+                | Kind::ProbeReply => fx.push(Effect::Frame { link, frame }),
                 Kind::Ping => {
                     let Ping { id, stamp } = frame.header()?;
                     let pong = Frame::new(Kind::Pong, &Pong { id, stamp });
@@ -409,7 +419,10 @@ impl Channel {
                         fx.push(Effect::Cost { link, cost });
                     }
                 }
-                Kind::Bye => return Ok(Progress::Over(farewell(frame.header()?))),
+                Kind::Bye => {
+                    self.left = true;
+                    return Ok(Progress::Over(farewell(frame.header()?)));
+                }
                 Kind::Hello => return Err(Violation::Unexpected { kind: frame.kind as u8 }),
             }
         }
@@ -491,7 +504,7 @@ const fn farewell(bye: Bye) -> CloseReason {
     }
 }
 
-/// What to tell the peer; nothing where it said goodbye itself, or cannot be told.
+/// What to tell the peer; nothing where it is gone.
 const fn goodbye(reason: CloseReason) -> Option<ByeCode> {
     match reason {
         CloseReason::Local | CloseReason::HandshakeTimeout => Some(ByeCode::Closed),

@@ -99,6 +99,7 @@ mod tests {
             let cost = if second % 3 == 2 { 100 } else { 500 };
             assert_eq!(announced.observe(Time::from_secs(second), cost), None);
         }
+        assert_eq!(announced.observe(at(199_000), 100), None);
         for millis in 0..199 {
             assert_eq!(announced.observe(at(200_000 + millis * 10), 500), None);
         }

@@ -70,10 +70,9 @@ impl Meter {
     pub(super) fn sample(&mut self, rtt: Duration) {
         self.smoothed = Some(match self.smoothed {
             None => Smoothed { srtt: rtt, variance: rtt / 2 },
-            Some(Smoothed { srtt, variance }) => Smoothed {
-                srtt: srtt - srtt / 8 + rtt / 8,
-                variance: variance - variance / 4 + srtt.abs_diff(rtt) / 4,
-            },
+            Some(Smoothed { srtt, variance }) => {
+                Smoothed { srtt: srtt - srtt / 8 + rtt / 8, variance: variance - variance / 4 + srtt.abs_diff(rtt) / 4 }
+            }
         });
     }
 
@@ -111,10 +110,16 @@ mod tests {
         let mut meter = Meter::default();
         let ping = meter.ask(at(0));
         assert!(meter.answered(at(80), answer(ping)));
-        assert_eq!((meter.srtt(), meter.variance()), (Some(Duration::from_millis(80)), Some(Duration::from_millis(40))));
+        assert_eq!(
+            (meter.srtt(), meter.variance()),
+            (Some(Duration::from_millis(80)), Some(Duration::from_millis(40)))
+        );
         let ping = meter.ask(at(1_000));
         assert!(meter.answered(at(1_160), answer(ping)));
-        assert_eq!((meter.srtt(), meter.variance()), (Some(Duration::from_millis(90)), Some(Duration::from_millis(50))));
+        assert_eq!(
+            (meter.srtt(), meter.variance()),
+            (Some(Duration::from_millis(90)), Some(Duration::from_millis(50)))
+        );
     }
 
     #[test]
