@@ -66,6 +66,14 @@ fn a_thousand_refusals_arrive_in_full() {
 }
 
 #[test]
+fn refusals_that_do_not_fit_one_answer_follow_without_a_timeout() {
+    let mut world = world(100);
+    let numbers: Vec<_> = (0..65).map(|_| world.send(0, 1, 20_000, Some("nobody"), true)).collect();
+    world.run(2 * 20);
+    assert!(numbers.iter().all(|&number| world.outcome(number).is_some()));
+}
+
+#[test]
 fn a_restart_of_the_receiver_that_nobody_tells_of_is_found_out() {
     let mut world = world(100);
     let before = world.send(0, 1, 9_000, None, true);

@@ -93,6 +93,43 @@ fn what_the_sender_gave_up_is_skipped() {
 }
 
 #[test]
+fn what_was_given_up_stays_so_when_an_older_copy_says_otherwise() {
+    let mut bench = bench(1);
+    assert_eq!(arrive_all(&mut bench, at(1), [1, 2]), ["1"]);
+    arrive(&mut bench, at(2), &data("peer", THEIRS, 5, 0, "", "5"));
+    arrive(&mut bench, at(3), &nth(2));
+    assert_eq!((consume(&mut bench, at(4), 1), consume(&mut bench, at(5), 1)), (vec!["2".into()], vec!["5".into()]));
+}
+
+#[test]
+fn what_all_senders_have_waiting_is_bounded_and_the_one_whose_turn_it_is_passes() {
+    let mut bench = bench(1_000);
+    let mebibyte = Bytes::from(vec![b'x'; 1_048_576]);
+    let large = |src, seq: u64| Frame {
+        body: mebibyte.clone(),
+        ..data(src, THEIRS, seq, u32::try_from(seq - 1).unwrap(), "", "")
+    };
+    let waiting = |bench: &Bench<Messages>| bench.machine.inflows().map(|flow| flow.waiting).sum::<usize>();
+    for seq in 2..=200 {
+        arrive(&mut bench, at(1), &large("x", seq));
+        arrive(&mut bench, at(1), &large("y", seq));
+    }
+    assert_eq!(waiting(&bench), 255);
+    for src in ["x", "y"] {
+        let told = arrive(&mut bench, at(2), &large(src, 1));
+        assert!(delivered(&told).len() > 100, "{src}");
+    }
+    assert_eq!(waiting(&bench), 0);
+    // All of it is free again.
+    for seq in 202..=300 {
+        arrive(&mut bench, at(3), &large("x", seq));
+        arrive(&mut bench, at(3), &large("y", seq));
+        arrive(&mut bench, at(3), &large("z", seq));
+    }
+    assert_eq!(waiting(&bench), 255);
+}
+
+#[test]
 fn a_flow_begins_where_its_sender_says() {
     let mut bench = bench(1_000);
     assert_eq!(delivered(&arrive(&mut bench, at(1), &data("peer", THEIRS, 502, 1, "", "b"))), Vec::<String>::new());

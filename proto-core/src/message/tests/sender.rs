@@ -223,6 +223,15 @@ fn a_sender_that_was_stopped_asks_again_with_one_message() {
 }
 
 #[test]
+fn an_answer_that_was_overtaken_is_ignored() {
+    let mut bench = sender();
+    send_numbers(&mut bench, at(0), 1..=3, 9_000);
+    bench.handle(at(10), ack(2, 0, 100, &[]));
+    assert_eq!(bench.handle(at(11), ack(1, 0, 0, &[])), []);
+    assert_eq!(numbers(&send(&mut bench, at(12), 4, to("peer", "4", 9_000))), [4]);
+}
+
+#[test]
 fn what_a_busy_receiver_never_took_is_rejected() {
     let mut bench = sender();
     send_numbers(&mut bench, at(0), 1..=1, 9_000);
