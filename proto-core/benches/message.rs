@@ -3,7 +3,7 @@
 //! `both`: send, encode, decode, deliver, acknowledge, settle. `sender` and `receiver`: either side alone, with the
 //! other's frames given as structures.
 
-#![allow(missing_docs, reason = "a benchmark has no API; criterion's macro makes public functions")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark may panic and has no callers")]
 
 use std::{hint::black_box, sync::Arc, time::Duration};
 
@@ -13,41 +13,16 @@ use proto_core::{
     cx::Cx,
     id::{Incarnation, NodeName, Seq, Token},
     message::{Effect, Event, Messages},
-    node::{Config, Send, Suite},
+    node::{Config, Send},
     probe::Probe,
     rng::Rng,
-    secure::{Aead, Identity, Provider},
+    secure::{Identity, SOFTWARE},
     time::Time,
     wire::{Kind, v1},
 };
 
 const BATCH: u64 = 64;
 const LIFE: Incarnation = Incarnation(1_700_000_000_000);
-
-/// Messages need no cryptography, but a configuration has a provider.
-#[derive(Debug)]
-struct NoCrypto;
-
-impl Provider for NoCrypto {
-    fn ed25519_public(&self, _: &[u8; 32]) -> [u8; 32] {
-        [0; 32]
-    }
-    fn ed25519_sign(&self, _: &[u8; 32], _: &[u8]) -> [u8; 64] {
-        [0; 64]
-    }
-    fn ed25519_verify(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> bool {
-        false
-    }
-    fn x25519(&self, _: &[u8; 32], _: &[u8; 32]) -> Option<[u8; 32]> {
-        None
-    }
-    fn x25519_public(&self, _: &[u8; 32]) -> [u8; 32] {
-        [0; 32]
-    }
-    fn aead(&self, _: Suite, _: &[u8; 32]) -> Box<dyn Aead> {
-        unreachable!("messages are not sealed")
-    }
-}
 
 /// One side: its machine, and what a machine is given.
 struct Side {
@@ -62,8 +37,8 @@ struct Side {
 impl Side {
     fn new(name: &str) -> Self {
         let name = NodeName::new(name).unwrap();
-        let identity = Arc::new(Identity::from_seed([0; 32], &NoCrypto));
-        let messages = Messages::new(&Config::new(name.clone(), identity, LIFE, &NoCrypto));
+        let identity = Arc::new(Identity::from_seed([0; 32], SOFTWARE));
+        let messages = Messages::new(&Config::new(name.clone(), identity, LIFE, SOFTWARE));
         Self { name, messages, rng: Rng::new([1; 32]), probe: Probe::new(), now: Time::ZERO, fx: Vec::new() }
     }
 
@@ -122,7 +97,9 @@ fn both(c: &mut Criterion) {
                         Effect::Forward { frame, .. } if frame.kind == Kind::Ack => {
                             sender.handle(Event::Ack(frame.header().unwrap()));
                         }
-                        other => drop(black_box(other)),
+                        other @ (Effect::Forward { .. } | Effect::Deliver(_) | Effect::Done { .. }) => {
+                            drop(black_box(other))
+                        }
                     }
                 }
                 sender.fx.clear();

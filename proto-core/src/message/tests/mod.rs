@@ -6,7 +6,7 @@ mod receiver;
 mod sender;
 mod world;
 
-use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -15,8 +15,8 @@ use super::{Effect, Event, Messages};
 use crate::{
     cx::Cx,
     id::{Incarnation, NodeAddr, NodeName, Seq, Token},
-    node::{Answer, Config, Outcome, Send, Suite},
-    secure::{Aead, Identity, Provider},
+    node::{Answer, Config, Outcome, Send},
+    secure::{Identity, SOFTWARE},
     testing::{Bench, Machine},
     time::Time,
     wire::{Frame, Kind, v1},
@@ -43,34 +43,9 @@ impl Machine for Messages {
     }
 }
 
-/// Messages need no cryptography, but a configuration has a provider.
-#[derive(Debug)]
-struct NoCrypto;
-
-impl Provider for NoCrypto {
-    fn ed25519_public(&self, _: &[u8; 32]) -> [u8; 32] {
-        [0; 32]
-    }
-    fn ed25519_sign(&self, _: &[u8; 32], _: &[u8]) -> [u8; 64] {
-        [0; 64]
-    }
-    fn ed25519_verify(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> bool {
-        false
-    }
-    fn x25519(&self, _: &[u8; 32], _: &[u8; 32]) -> Option<[u8; 32]> {
-        None
-    }
-    fn x25519_public(&self, _: &[u8; 32]) -> [u8; 32] {
-        [0; 32]
-    }
-    fn aead(&self, _: Suite, _: &[u8; 32]) -> Box<dyn Aead> {
-        unreachable!("messages are not sealed")
-    }
-}
-
 fn config(name: &str, incarnation: Incarnation) -> Config {
-    let identity = Arc::new(Identity::from_seed([0; 32], &NoCrypto));
-    Config::new(NodeName::new(name).unwrap(), identity, incarnation, &NoCrypto)
+    let identity = Arc::new(Identity::from_seed([0; 32], SOFTWARE));
+    Config::new(NodeName::new(name).unwrap(), identity, incarnation, SOFTWARE)
 }
 
 fn addr(name: &str) -> NodeAddr {
