@@ -93,7 +93,7 @@ pub const MULTIPATH_MAX: usize = 4;
 /// Default of links a frame may cross.
 pub const HOPS_MAX: u8 = 16;
 /// Least time between two adverts of one origin; changes in between are gathered.
-pub const ADVERT_INTERVAL_MIN: Duration = Duration::from_millis(100);
+pub const ADVERT_INTERVAL_MIN: Duration = Duration::from_millis(50);
 /// Time after which an unchanged advert is sent anew.
 pub const ADVERT_REFRESH: Duration = Duration::from_secs(300);
 /// Age at which an advert is dropped.
@@ -187,6 +187,8 @@ pub const LISTS_MAX: usize = 4_096;
 
 /// Most internal hand-offs that one input may cause. More is a bug: an assertion fails.
 pub const WORK_PER_INPUT: usize = 1_000_000;
+/// Rounds of due deadlines that one call of `handle_timeout` may take to settle. More is a bug: an assertion fails.
+pub const SETTLE_ROUNDS: usize = 64;
 /// Most inputs that one engine turn takes.
 pub const INPUTS_PER_TURN: usize = 64;
 /// Most rounds of due timers in one engine turn.
