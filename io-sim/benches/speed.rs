@@ -1,6 +1,7 @@
-//! How fast the world runs: a mesh of five nodes, each of which sends ten messages a second, for sixty simulated seconds.
+//! How fast the world runs: a mesh of five nodes, for sixty simulated seconds, at several rates of messages.
 //!
-//! `cargo bench -p io-sim` prints simulated time per time of one core, turns, and time per turn.
+//! `cargo bench -p io-sim` prints simulated time per time of one core, turns, time per turn, and a hash, which must be the
+//! same in every build.
 
 use core::{ops::ControlFlow, time::Duration};
 use std::time::Instant;
@@ -29,8 +30,8 @@ fn mesh(seed: u64) -> World {
     world
 }
 
-/// Runs one world and tells how many turns it took. The network is the default one; nothing goes wrong.
-fn run(seed: u64, messages_per_s: u64, observer: &mut impl Observer) -> (u64, u64) {
+/// Runs one world to its end. The network is the default one; nothing goes wrong.
+fn run(seed: u64, messages_per_s: u64, observer: &mut impl Observer) -> World {
     let mut world = mesh(seed);
     let to: Vec<_> = (0..HOSTS).map(|host| name(host).addr()).collect();
     let payload = Bytes::from_static(&[7; 128]);
@@ -46,7 +47,7 @@ fn run(seed: u64, messages_per_s: u64, observer: &mut impl Observer) -> (u64, u6
             break;
         }
     }
-    (world.steps(), world.stats().messages_consumed)
+    world
 }
 
 /// Looks at every turn and finds nothing wrong.
@@ -75,16 +76,20 @@ fn main() {
     for messages_per_s in [0, 1, 10, 100] {
         let since = Instant::now();
         let before = spent(since);
-        let (mut turns, mut messages, mut worlds) = (0, 0, 0);
+        let (mut turns, mut messages, mut worlds, mut first_hash) = (0, 0, 0, 0);
         while spent(since) - before < Duration::from_secs(1) {
-            let (steps, consumed) = run(worlds, messages_per_s, &mut Looks(0));
-            (turns, messages, worlds) = (turns + steps, messages + consumed, worlds + 1);
+            let world = run(worlds, messages_per_s, &mut Looks(0));
+            (turns, messages, worlds) = (turns + world.steps(), messages + world.stats().messages_consumed, worlds + 1);
+            if worlds == 1 {
+                first_hash = world.trace_hash();
+            }
         }
         let took = spent(since) - before;
         let speed = (worlds * SECONDS) as f64 / took.as_secs_f64();
         let per_turn = took.as_nanos() / u128::from(turns.max(1));
         println!(
-            "{HOSTS} nodes, {messages_per_s} messages/s each: {speed:.0}x real time, {} turns and {} messages per world, {per_turn} ns per turn",
+            "{HOSTS} nodes, {messages_per_s} messages/s each: {speed:.0}x real time, {} turns and {} messages per world, \
+             {per_turn} ns per turn, hash of seed 0 {first_hash:016x}",
             turns / worlds,
             messages / worlds,
         );
