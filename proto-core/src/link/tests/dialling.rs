@@ -163,11 +163,11 @@ fn a_peer_that_moves_is_dialled_at_its_new_place() {
 #[test]
 fn a_handshake_that_stalls_is_given_up() {
     let mut world = World::new(&[config("a", 1, &[(Some("b"), "b")]), config("b", 1, &[])]);
-    world.run_until(at(20));
+    world.run_until(at(30));
     world.cut();
     let told = world.run_until(at(5_100));
-    let timeout = |host| (5_020, host, Told::Failed(CloseReason::HandshakeTimeout));
-    assert_eq!(story(&told), [timeout(0), timeout(1)]);
+    let timeout = |time, host| (time, host, Told::Failed(CloseReason::HandshakeTimeout));
+    assert_eq!(story(&told), [timeout(5_020, 0), timeout(5_030, 1)]);
     let state = world.hosts[0].machine.links.dialers().next().unwrap().state;
     assert_eq!(state, DialerState::Trying(Attempt::Waiting { next: at(5_520) }));
 }
@@ -223,6 +223,6 @@ fn a_node_that_refuses_at_once_is_dialled_after_a_pause() {
     b.link.max_links = 0;
     let mut world = World::new(&[config("a", 1, &[(Some("b"), "b")]), b]);
     let told = world.run_until(at(550));
-    assert_eq!(story(&told), [(30, 0, Told::Failed(LOST))]);
-    assert_eq!(dials(&told, 0), [0, 530]);
+    assert_eq!(story(&told), [(40, 0, Told::Failed(LOST))]);
+    assert_eq!(dials(&told, 0), [0, 540]);
 }

@@ -192,7 +192,7 @@ fn after_a_shutdown_nothing_is_accepted() {
     let mut world = World::new(&a_dials_b());
     world.tell(1, Event::Shutdown);
     let told = world.run_until(at(400));
-    assert_eq!(story(&told), [(30, 0, Told::Failed(CloseReason::ChannelLost))]);
+    assert_eq!(story(&told), [(40, 0, Told::Failed(CloseReason::ChannelLost))]);
 }
 
 #[test]
