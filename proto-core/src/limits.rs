@@ -93,7 +93,7 @@ pub const MULTIPATH_MAX: usize = 4;
 /// Default of links a frame may cross.
 pub const HOPS_MAX: u8 = 16;
 /// Least time between two adverts of one origin; changes in between are gathered.
-pub const ADVERT_INTERVAL_MIN: Duration = Duration::from_millis(100);
+pub const ADVERT_INTERVAL_MIN: Duration = Duration::from_millis(50);
 /// Time after which an unchanged advert is sent anew.
 pub const ADVERT_REFRESH: Duration = Duration::from_secs(300);
 /// Age at which an advert is dropped.
@@ -104,6 +104,34 @@ pub const SPF_DELAY: Duration = Duration::from_millis(5);
 pub const SPF_DELAY_MAX: Duration = Duration::from_secs(1);
 /// Time between comparisons of link-state digests with a neighbour.
 pub const ANTI_ENTROPY: Duration = Duration::from_secs(30);
+/// Most bytes of an advert with its signature: what [`NEIGHBOURS_MAX`] neighbours need. More: refused, link closed.
+pub const ADVERT_BYTES_MAX: usize = 256 + NEIGHBOURS_MAX * 13;
+/// Most bytes of all adverts in the link-state database. More: new origins and longer adverts are refused.
+pub const DATABASE_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// Longest time between two adverts of one origin whose links keep changing.
+pub const ADVERT_INTERVAL_MAX: Duration = Duration::from_secs(5);
+/// Most bytes in the payload of a summary or a want. Longer ones are split; a longer one that arrives closes the link.
+pub const SUMMARY_BODY_MAX: usize = 16 * 1_024;
+/// Least time between two full summaries to one neighbour. Sooner: its digest is not answered.
+pub const SUMMARY_INTERVAL_MIN: Duration = Duration::from_secs(5);
+/// Adverts sent to one neighbour within one [`FLOOD_PACE`]. More: they wait, and only the newest of an origin is sent.
+pub const FLOOD_FRAMES: usize = 512;
+/// Bytes of adverts sent to one neighbour within one [`FLOOD_PACE`]; one advert may exceed it. More: they wait.
+pub const FLOOD_BYTES: usize = 256 * 1_024;
+/// Time over which [`FLOOD_FRAMES`] and [`FLOOD_BYTES`] are counted.
+pub const FLOOD_PACE: Duration = Duration::from_millis(20);
+/// Most look-ups under way. More: answered at once as not found.
+pub const LOOKUPS_MAX: usize = 1_024;
+/// Most different nodes asked for within one [`FIND_INTERVAL`]. More: the question is not passed on.
+pub const FINDS_MAX: usize = 256;
+/// Least time between two questions for the same node that are passed on.
+pub const FIND_INTERVAL: Duration = Duration::from_secs(1);
+/// Links that a question for a node crosses.
+pub const FIND_HOPS: u8 = 3;
+/// Least time between two reports that one name is used with another key.
+pub const CONFLICT_INTERVAL: Duration = Duration::from_secs(60);
+/// Most names with such a report within one [`CONFLICT_INTERVAL`]. More: counted only.
+pub const CONFLICTS_MAX: usize = 256;
 
 // ---- messages
 
@@ -115,12 +143,29 @@ pub const FLOW_QUEUE_MESSAGES: usize = 65_536;
 pub const FLOW_QUEUE_BYTES: usize = 64 * 1_024 * 1_024;
 /// Most receivers with something waiting or unanswered. More: rejected as busy.
 pub const FLOWS_OUT_MAX: usize = 16_384;
-/// Most senders remembered. More: the longest idle one is forgotten.
+/// Most senders remembered. More: what a new one sends is dropped, and it tries again; forgetting one early could let a
+/// message in twice.
 pub const FLOWS_IN_MAX: usize = 16_384;
 /// Silence after which a flow without anything waiting is forgotten.
 pub const FLOW_IDLE: Duration = Duration::from_secs(600);
+/// Time between two looks for idle flows.
+pub const FLOW_SWEEP: Duration = Duration::from_secs(60);
+/// Most bytes of payload that one sender has transmitted to one receiver and that are not answered. More: they wait.
+pub const FLOW_FLIGHT_BYTES: usize = 16 * 1_024 * 1_024;
+/// Messages in flight that a flow begins with before it knows what the way carries. More: they wait.
+pub const PACE_INITIAL: usize = 256;
+/// Messages in flight that a flow falls back to when everything seems lost; also the most sent again per timeout.
+pub const PACE_MIN: usize = 64;
+/// Most refused messages in one acknowledgement. More: the rest follows once the sender has seen these.
+pub const REFUSALS_PER_ACK: usize = 64;
 /// Most messages handed to the application and not yet consumed by it. More: they wait, and the sender's window closes.
 pub const INBOX_MESSAGES: usize = 65_536;
+/// Most bytes of messages, from all senders together, that arrived out of order or wait for room in the inbox. More: what
+/// arrives is dropped, and its sender tries again.
+pub const INBOX_WAITING_BYTES: usize = 256 * 1_024 * 1_024;
+/// Longest time a message may take; a longer deadline is cut to it. What a receiver remembers of a sender
+/// ([`FLOW_IDLE`]) must outlive every copy of a message.
+pub const MESSAGE_DEADLINE_MAX: Duration = Duration::from_secs(300);
 /// Default of the time a message may take.
 pub const MESSAGE_DEADLINE: Duration = Duration::from_secs(10);
 /// First retransmission timeout of a flow without a measured round trip.
@@ -129,15 +174,21 @@ pub const RETRY_INITIAL: Duration = Duration::from_millis(500);
 pub const RETRY_MIN: Duration = Duration::from_millis(50);
 /// Longest retransmission timeout.
 pub const RETRY_MAX: Duration = Duration::from_secs(5);
-/// Longest time a client name may have, in bytes.
+/// Longest client name, in bytes. Longer: there is no such client.
 pub const CLIENT_NAME_MAX: usize = 64;
-/// Most receivers of one send to a list.
+/// Most clients of a node. More: not registered, and messages for them are refused.
+pub const CLIENTS_MAX: usize = 65_536;
+/// Most receivers of one send to a list. More: rejected as busy.
 pub const RECEIVERS_MAX: usize = 16_384;
+/// Most sends to a list that are not answered yet. More: rejected as busy.
+pub const LISTS_MAX: usize = 4_096;
 
 // ---- node
 
 /// Most internal hand-offs that one input may cause. More is a bug: an assertion fails.
 pub const WORK_PER_INPUT: usize = 1_000_000;
+/// Rounds of due deadlines that one call of `handle_timeout` may take to settle. More is a bug: an assertion fails.
+pub const SETTLE_ROUNDS: usize = 64;
 /// Most inputs that one engine turn takes.
 pub const INPUTS_PER_TURN: usize = 64;
 /// Most rounds of due timers in one engine turn.
@@ -156,6 +207,14 @@ const _: () = {
     assert!(PAYLOAD_MAX <= PAYLOAD_HARD_MAX, "the default payload limit must be allowed");
     assert!(HEARTBEAT.as_millis() * 2 <= DEAD_AFTER.as_millis(), "one lost ping must not kill a link");
     assert!(ADVERT_REFRESH.as_secs() * 2 < ADVERT_EXPIRY.as_secs(), "one lost refresh must not expire an advert");
+    assert!(FLOOD_PACE.as_millis() > 0, "pacing needs a window");
     assert!(RETRY_MIN.as_millis() <= RETRY_INITIAL.as_millis(), "retries grow");
+    assert!(
+        MESSAGE_DEADLINE_MAX.as_secs() * 2 <= FLOW_IDLE.as_secs(),
+        "a forgotten flow must have no copies under way"
+    );
+    assert!(MESSAGE_DEADLINE.as_secs() <= MESSAGE_DEADLINE_MAX.as_secs(), "the default deadline must be allowed");
+    assert!(PACE_MIN <= PACE_INITIAL && PACE_INITIAL <= FLOW_WINDOW, "a flow begins within its bounds");
+    assert!(66 + 11 * REFUSALS_PER_ACK <= HEADER_MAX, "an acknowledgement must fit a header");
     assert!(FLOW_WINDOW <= FLOW_QUEUE_MESSAGES, "what is in flight is part of what waits");
 };

@@ -77,7 +77,7 @@ impl End {
     fn done(self) -> (Session, PeerIdentity) {
         match self {
             Self::Done(session, peer) => (session, peer),
-            other => panic!("not done: {other:?}"),
+            other @ (Self::Running(_) | Self::Failed(_)) => panic!("not done: {other:?}"),
         }
     }
 
@@ -318,8 +318,11 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
 
 #[test]
 fn the_bytes_are_these_for_ever() {
-    let golden =
-        [(Suite::AesGcm, None, "AES"), (Suite::ChaChaPoly, None, "CHACHA"), (Suite::AesGcm, EXPORTER, "CHANNEL")];
+    let golden = [
+        (Suite::AesGcm, None, "37abbb5ba34324959a0bdbdf7196ca429d3448b67538ab0b12427a65968056ee"),
+        (Suite::ChaChaPoly, None, "31c722f97842c2e6c08466d2601ff819211c2f4ad2fdbebc177d40f6b55190fb"),
+        (Suite::AesGcm, EXPORTER, "c03731287a255e4795270e845f49eb9fc270bd7d847f7121370b6cab301492a8"),
+    ];
     for provider in provider_list() {
         for (suite, exporter, wanted) in golden {
             let alice = Node { suite, ..Node::new("alice", provider) };
@@ -352,7 +355,7 @@ fn a_member_cannot_take_a_name_whose_key_it_does_not_hold() {
     for suite in [Suite::AesGcm, Suite::ChaChaPoly] {
         for exporter in [None, EXPORTER] {
             let (alice, bob) = (Node::new("alice", SOFTWARE), Node::new("bob", SOFTWARE));
-            let forger = |name| Node { suite, ..Node::new(name, &Forger) };
+            let forger = |name| Node { suite, ..Node::new(name, &Forger { public: None }) };
             let (dialler, acceptor, _) = run(&alice, &forger("bob"), exporter);
             assert_eq!(dialler.error(), Some(HandshakeError::BadIdentity));
             assert!(matches!(acceptor, End::Done(..)), "the forger knows whom it deceives");
@@ -363,9 +366,24 @@ fn a_member_cannot_take_a_name_whose_key_it_does_not_hold() {
     }
 }
 
-/// Holds the token and knows every public key, but no secret one.
+#[test]
+fn a_public_key_that_agrees_on_nothing_is_refused() {
+    let bob = Node::new("bob", SOFTWARE);
+    for suite in [Suite::AesGcm, Suite::ChaChaPoly] {
+        let alice = Node { suite, ..Node::new("alice", &Forger { public: Some([0; 32]) }) };
+        let (_, acceptor, flights) = run(&alice, &bob, None);
+        assert_eq!((acceptor.error(), flights.len()), (Some(HandshakeError::Refused), 1));
+        let (dialler, _, flights) = run(&bob, &alice, None);
+        assert_eq!((dialler.error(), flights.len()), (Some(HandshakeError::Refused), 2));
+    }
+}
+
+/// Holds the token and knows every public key, but no secret one to sign with.
 #[derive(Debug)]
-struct Forger;
+struct Forger {
+    /// What it shows as its X25519 key instead of its own.
+    public: Option<[u8; 32]>,
+}
 
 impl Provider for Forger {
     fn ed25519_public(&self, seed: &[u8; 32]) -> [u8; 32] {
@@ -381,11 +399,11 @@ impl Provider for Forger {
     }
 
     fn x25519(&self, secret: &[u8; 32], public: &[u8; 32]) -> Option<[u8; 32]> {
-        SOFTWARE.x25519(secret, public)
+        self.public.or_else(|| SOFTWARE.x25519(secret, public))
     }
 
     fn x25519_public(&self, secret: &[u8; 32]) -> [u8; 32] {
-        SOFTWARE.x25519_public(secret)
+        self.public.unwrap_or_else(|| SOFTWARE.x25519_public(secret))
     }
 
     fn aead(&self, suite: Suite, key: &[u8; 32]) -> alloc::boxed::Box<dyn crate::secure::Aead> {
