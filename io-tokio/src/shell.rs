@@ -313,7 +313,6 @@ impl<N: Net, C: Clock> Shell<N, C> {
 impl<N: Net, C: Clock> Drop for Shell<N, C> {
     fn drop(&mut self) {
         let _ = mem::take(&mut self.state.messages);
-        self.common.counters.channels_failed.add(self.channels.failed());
         self.common.end();
     }
 }

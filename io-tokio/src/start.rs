@@ -75,7 +75,7 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
     let shell = Shell {
         clock,
         common: Arc::clone(&common),
-        channels: Channels::new(),
+        channels: Channels::new(Arc::clone(&common.counters)),
         dialer: Dialer::new(net, tls, options.dial_timeout, arrival_sender),
         listeners: tasks,
         arrivals,

@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     net::SocketAddr,
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -22,6 +23,7 @@ use tokio::{
 use crate::{
     channel::Opened,
     channels::Channels,
+    counters::ShellCounters,
     net::{Net as _, TokioNet},
     transport::Transport,
 };
@@ -32,12 +34,14 @@ const WINDOW: u64 = 256 * 1024;
 /// Channels and the loop around them.
 struct Bed {
     channels: Channels<TcpStream>,
+    counters: Arc<ShellCounters>,
     now: Time,
 }
 
 impl Bed {
     fn new() -> Self {
-        Self { channels: Channels::new(), now: Time::ZERO }
+        let counters = Arc::new(ShellCounters::default());
+        Self { channels: Channels::new(Arc::clone(&counters)), counters, now: Time::ZERO }
     }
 
     /// Takes a stream in, and tells which channel it became.
@@ -89,6 +93,11 @@ fn pattern(from: u64, len: usize) -> Bytes {
     (from..).take(len).map(|at| u8::try_from(at % 251).unwrap()).collect()
 }
 
+fn written_bytes(input: &Input) -> u64 {
+    let Input::Channel { event: ChannelEvent::Written { bytes }, .. } = input else { panic!("unexpected {input:?}") };
+    *bytes
+}
+
 async fn send_all(bed: &mut Bed, channel: ChannelId, total: u64) {
     let (mut written, mut credited) = (0, 0);
     while credited < total {
@@ -99,10 +108,7 @@ async fn send_all(bed: &mut Bed, channel: ChannelId, total: u64) {
         }
         bed.channels.flush(bed.now);
         for input in bed.next(8).await {
-            match input {
-                Input::Channel { event: ChannelEvent::Written { bytes }, .. } => credited += bytes,
-                other => panic!("unexpected {other:?}"),
-            }
+            credited += written_bytes(&input);
         }
     }
     assert_eq!(credited, total, "every byte is credited once");
@@ -112,13 +118,11 @@ async fn receive_all(bed: &mut Bed, total: u64) {
     let mut received = 0;
     while received < total {
         for input in bed.next(8).await {
-            match input {
-                Input::Channel { event: ChannelEvent::Received { bytes }, .. } => {
-                    assert_eq!(bytes, pattern(received, bytes.len()), "at {received}");
-                    received += bytes.len() as u64;
-                }
-                other => panic!("unexpected {other:?}"),
-            }
+            let Input::Channel { event: ChannelEvent::Received { bytes }, .. } = input else {
+                panic!("unexpected {input:?}")
+            };
+            assert_eq!(bytes, pattern(received, bytes.len()), "at {received}");
+            received += bytes.len() as u64;
         }
     }
     assert_eq!(received, total);
@@ -155,10 +159,7 @@ async fn what_a_slow_reader_does_not_take_waits_and_is_not_lost() {
         let mut credited = taken;
         while credited < TOTAL as u64 {
             for input in bed.next(1).await {
-                match input {
-                    Input::Channel { event: ChannelEvent::Written { bytes }, .. } => credited += bytes,
-                    other => panic!("unexpected {other:?}"),
-                }
+                credited += written_bytes(&input);
             }
         }
         assert_eq!(credited, TOTAL as u64);
@@ -262,7 +263,7 @@ async fn the_end_of_the_other_side_and_a_reset_are_told_once() {
         assert!(!bed.channels.flush_all(bed.now));
         assert_eq!(bed.poll_now(), []);
         assert!(bed.channels.is_empty());
-        assert_eq!(bed.channels.failed(), u64::from(reset));
+        assert_eq!(bed.counters.channels_failed.get(), u64::from(reset));
     }
 }
 
@@ -293,6 +294,6 @@ async fn a_busy_channel_does_not_delay_another() {
         assert_eq!(channel, busy_channel);
         reads_until_heard += 1;
     }
-    assert!(reads_until_heard < 2_000, "{reads_until_heard}");
+    assert!(reads_until_heard < 500, "{reads_until_heard}");
     flood.abort();
 }
