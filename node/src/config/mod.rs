@@ -24,6 +24,7 @@ pub use load::{Loaded, Request, load};
 pub use secret::Secret;
 pub use show::{Shown, show};
 pub use text::{Source, SourceId, SourceKind, Sources, Span};
+pub(crate) use decode::{dial_url, parse_duration};
 pub use types::{
     Admin, Auth, AuthMode, Config, Connect, Control, Listen, Log, LogFile, LogFormat, Mesh, Messaging, Node, Scheme,
     Tls,

@@ -128,7 +128,7 @@ pub struct Tls {
     pub cert: Option<PathBuf>,
     /// Its private key, PEM.
     pub key: Option<PathBuf>,
-    /// Roots to check the other side with, PEM; `None`: any certificate, since the link proves identity itself.
+    /// Roots to check the other side with, PEM. Needed to dial `tls://`.
     pub ca: Option<PathBuf>,
 }
 

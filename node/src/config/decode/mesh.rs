@@ -23,7 +23,7 @@ pub(super) fn decode(mut section: Section<'_>, node: &Node, reader: &mut Reader<
     let listen = listeners(listen_node, reader);
     let connect = peers(section.list(reader, "connect"), node, reader);
     let (auth, allow) = auth(section.section(reader, "auth"), &listen, reader);
-    let tls = tls(section.section(reader, "tls"), &listen, reader);
+    let tls = tls(section.section(reader, "tls"), &listen, &connect, reader);
     let mut link = link::decode(section.section(reader, "link"), reader);
     link.allow = allow;
     let (route, max_links) = link::routing(section.section(reader, "routing"), reader);
@@ -132,7 +132,7 @@ fn pattern(text: &str) -> Result<String, scalar::Wrong> {
     scalar::node_name(&text.replace('*', "a")).map(|_| text.to_owned())
 }
 
-fn tls(mut section: Section<'_>, listen: &[(Listen, Span)], reader: &mut Reader<'_>) -> Tls {
+fn tls(mut section: Section<'_>, listen: &[(Listen, Span)], connect: &[Connect], reader: &mut Reader<'_>) -> Tls {
     let [cert, key, ca] = ["cert", "key", "ca"].map(|name| {
         let path = section.read(reader, name, scalar::text).filter(|text| !text.is_empty());
         path.map(|text| reader.path(&text))
@@ -152,6 +152,12 @@ fn tls(mut section: Section<'_>, listen: &[(Listen, Span)], reader: &mut Reader<
             let what = "a `tls://` listener needs `mesh.tls.cert` and `mesh.tls.key`";
             reader.report(Diagnostic::error(Code::E0123, what).at(*span));
         }
+    }
+    if let Some(peer) = connect.iter().find(|peer| ca.is_none() && peer.url.starts_with("tls://")) {
+        let what = format!("dialling `{}` needs `mesh.tls.ca`: the roots that its certificate comes from", peer.url);
+        let mut diagnostic = Diagnostic::error(Code::E0123, what).hidden();
+        diagnostic.span = section.span();
+        reader.report(diagnostic);
     }
     for (name, path) in [("cert", &cert), ("key", &key), ("ca", &ca)] {
         let Some(path) = path else { continue };

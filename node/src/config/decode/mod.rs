@@ -20,6 +20,17 @@ use super::{
 use crate::errors::Code;
 use section::Section;
 
+/// A duration with unit, such as `1m30s`, or what is wrong with it.
+pub(crate) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    scalar::parse_duration(text).map_err(scalar::Wrong::sentence)
+}
+
+/// An address to dial, with or without transport, or what is wrong with it.
+pub(crate) fn dial_url(text: &str) -> Result<String, String> {
+    let text = if text.contains("://") { text.to_owned() } else { format!("tcp://{text}") };
+    scalar::dial(&text).map_err(scalar::Wrong::sentence)
+}
+
 /// Decodes a whole tree. The result is to be used only if `reader` has found no error.
 pub(super) fn config(root: &Node, reader: &mut Reader<'_>) -> Config {
     if let Kind::Scalar { .. } | Kind::List(_) = root.kind {

@@ -23,6 +23,13 @@ pub(super) struct Wrong {
     pub(super) label: String,
 }
 
+impl Wrong {
+    /// What is wrong and what to write instead, in one line.
+    pub(super) fn sentence(self) -> String {
+        format!("{}; {}", self.message, self.label)
+    }
+}
+
 /// Says what is wrong.
 pub(super) fn wrong(code: Code, message: impl Into<String>, label: impl Into<String>) -> Wrong {
     Wrong { code, message: message.into(), label: label.into() }
@@ -193,7 +200,7 @@ pub(super) fn listen(text: &str) -> Result<Listen, Wrong> {
 }
 
 /// Where to dial: `tcp://host:port`.
-pub(crate) fn dial(text: &str) -> Result<String, Wrong> {
+pub(super) fn dial(text: &str) -> Result<String, Wrong> {
     let (scheme, rest) = scheme(text)?;
     let bad = |message: String| wrong(Code::E0112, message, "write for example `tcp://hk.example.com:29090`");
     let (host, port) = rest.rsplit_once(':').ok_or_else(|| bad(format!("`{rest}` has no port")))?;
