@@ -4,10 +4,19 @@
 //! language between a command and a running node, `run` is the life of a node process, `admin` its metrics and health,
 //! `logs` its log.
 
-pub mod config;
-pub mod errors;
+#![forbid(unsafe_code)]
 
-/// x
+mod admin;
+mod cli;
+mod clock;
+pub mod config;
+mod control;
+pub mod errors;
+mod logs;
+mod run;
+
+/// The whole program: reads the command line, does what it says, and answers with the exit code.
+#[must_use]
 pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    cli::main()
 }

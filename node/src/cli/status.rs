@@ -34,7 +34,7 @@ fn text(status: &Status) -> String {
 listen  {listen}   admin {admin}
 links   {} up   {} down
 nodes   {} within reach
-msgs    sent {}   delivered {}   waiting {}   refused {}   unknown {}",
+msgs    sent {}   delivered {}   refused {}   unknown {}",
         status.id,
         status.network,
         status.version,
@@ -44,7 +44,6 @@ msgs    sent {}   delivered {}   waiting {}   refused {}   unknown {}",
         status.reachable,
         status.messages_sent,
         status.messages_delivered,
-        status.messages_waiting,
         status.messages_refused,
         status.messages_unknown,
     )

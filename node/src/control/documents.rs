@@ -69,8 +69,6 @@ documents! {
         messages_sent: u64,
         /// Messages handed to programs here.
         messages_delivered: u64,
-        /// Messages that wait here for a program to receive them.
-        messages_waiting: u64,
         /// Messages refused.
         messages_refused: u64,
         /// Messages whose outcome nobody knows.

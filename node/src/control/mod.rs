@@ -7,9 +7,14 @@
 mod client;
 mod documents;
 mod framing;
+mod journal;
+mod mailbox;
 mod protocol;
+mod refusal;
 mod runtime_dir;
 mod server;
+mod session;
+mod views;
 
 pub(crate) use client::{Client, Target, local_nodes, read_document};
 pub(crate) use documents::{
@@ -19,4 +24,7 @@ pub(crate) use documents::{
 pub(crate) use framing::{LINE_MAX, Lines};
 pub(crate) use protocol::{Got, Op, PROTOCOL, Reply, Request};
 pub(crate) use runtime_dir::{candidates, dir_for_us, remove_socket, socket_in};
-pub(crate) use server::{Server, Session};
+pub(crate) use journal::Journal;
+pub(crate) use mailbox::Mailboxes;
+pub(crate) use server::Server;
+pub(crate) use session::{Facts, Session, Stop};

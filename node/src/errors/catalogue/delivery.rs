@@ -130,4 +130,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         ["Another program receives under this client name on the same node.", "同一节点上已有程序以此名称接收。"],
         ["Choose another name, or end the other program.", "换一个名称，或结束另一个程序。"],
     ),
+    entry(
+        Code::E0414,
+        ["refused for a reason unknown here", "因未知原因被拒绝"],
+        ["The other node is of a newer version and refused with a reason that this one does not know. Nothing was delivered.",
+         "对方节点版本较新，其拒绝原因本版本无法识别。消息未送达。"],
+        ["Update this node.", "升级本节点。"],
+    ),
 ];
