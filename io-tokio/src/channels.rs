@@ -26,6 +26,7 @@ use tracing::debug;
 
 use crate::{
     channel::{Channel, Opened, Phase, Progress},
+    counters::ShellCounters,
     ready::ReadyList,
 };
 
@@ -57,12 +58,12 @@ pub(crate) struct Channels<S> {
     /// When closing and lingering ones are given up. In order, since both waits are equally long.
     deadlines: VecDeque<(Time, ChannelId)>,
     buffer: BytesMut,
-    failed: u64,
+    counters: Arc<ShellCounters>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Channels<S> {
     /// No channels.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(counters: Arc<ShellCounters>) -> Self {
         Self {
             table: DetMap::with_seed(0),
             next: ChannelId(1),
@@ -74,18 +75,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channels<S> {
             events: VecDeque::new(),
             deadlines: VecDeque::new(),
             buffer: BytesMut::new(),
-            failed: 0,
+            counters,
         }
     }
 
     /// Whether there are none, not even lingering ones.
     pub(crate) fn is_empty(&self) -> bool {
         self.table.is_empty()
-    }
-
-    /// How many channels ended by an error of their socket.
-    pub(crate) const fn failed(&self) -> u64 {
-        self.failed
     }
 
     /// Takes a new stream in.
@@ -241,7 +237,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channels<S> {
             return;
         }
         if let Some(error) = error {
-            self.failed += 1;
+            self.counters.channels_failed.add(1);
             debug!(channel = id.0, remote = &*channel.remote, %error, "the socket failed");
         }
         self.tell_closed(id);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proto_core::time::{Time, WallTime};
 
-/// Where a shell reads the time.
-pub trait Clock: Send + 'static {
+/// Where a shell reads the time. Clones tell the same time.
+pub trait Clock: Clone + Send + 'static {
     /// Time since the clock was made. Never goes back, and counts on while the machine sleeps.
     fn now(&mut self) -> Time;
 
@@ -15,7 +15,7 @@ pub trait Clock: Send + 'static {
 
 /// The machine's clock. On Linux it counts the time that the machine was suspended (`CLOCK_BOOTTIME`): a laptop that
 /// wakes up knows at once that its peers have given it up. Elsewhere it is the platform's monotonic clock.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SystemClock {
     start: Duration,
     last: Time,
@@ -48,7 +48,7 @@ impl Clock for SystemClock {
 }
 
 /// tokio's clock: virtual where tokio's time is paused, as in a simulation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RuntimeClock {
     start: tokio::time::Instant,
     wall: WallTime,

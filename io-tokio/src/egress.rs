@@ -4,6 +4,8 @@ use std::{collections::VecDeque, sync::Arc, task::Context, time::Duration};
 
 use proto_core::{
     id::{NodeAddr, Token},
+    limits::{FLOW_QUEUE_BYTES, FLOW_QUEUE_MESSAGES, FLOW_WINDOW},
+    message::Backlog,
     node::{Answer, Command, Input, Send},
 };
 use tokio::sync::oneshot;
@@ -13,8 +15,15 @@ use crate::{
     ready::ReadyList,
 };
 
-/// Room that is assumed for a receiver before the node was asked.
-const ROOM_UNASKED: usize = 64;
+/// Messages that the node is given ahead for one receiver: as many as can be in flight, and as many again to go on with.
+const AHEAD_MESSAGES: usize = FLOW_WINDOW * 2;
+/// Payload bytes that the node is given ahead for one receiver. A single larger payload goes when nothing else waits.
+const AHEAD_BYTES: usize = FLOW_QUEUE_BYTES / 2;
+
+const _: () = {
+    assert!(AHEAD_MESSAGES < FLOW_QUEUE_MESSAGES, "what is given ahead is never refused as busy");
+    assert!(AHEAD_BYTES < FLOW_QUEUE_BYTES, "what is given ahead is never refused as busy");
+};
 
 /// Outlets with something in them.
 #[derive(Debug)]
@@ -31,7 +40,17 @@ pub(crate) struct Egress {
 struct Active {
     outlet: Arc<Outlet>,
     queue: VecDeque<Posted>,
-    room: usize,
+    /// What the node has of this receiver's, and what it was given since; `None` until it was asked.
+    backlog: Option<Backlog>,
+}
+
+impl Active {
+    /// Whether the node may be given the next message.
+    fn may_go(&self) -> bool {
+        let Some(Backlog { messages, bytes }) = self.backlog else { return false };
+        let fits = |posted: &Posted| messages == 0 || bytes.saturating_add(posted.payload.len()) <= AHEAD_BYTES;
+        messages < AHEAD_MESSAGES && self.queue.front().is_none_or(fits)
+    }
 }
 
 impl Egress {
@@ -40,10 +59,10 @@ impl Egress {
         Self { ready, active: VecDeque::new(), fresh: Vec::new(), spare: Vec::new(), deadline }
     }
 
-    /// Asks the node how many more messages it takes for each receiver with something waiting.
-    pub(crate) fn refresh(&mut self, room: impl Fn(NodeAddr) -> usize) {
+    /// Asks the node what it has for each receiver with something waiting.
+    pub(crate) fn refresh(&mut self, backlog: impl Fn(NodeAddr) -> Backlog) {
         for active in &mut self.active {
-            active.room = room(active.outlet.to);
+            active.backlog = Some(backlog(active.outlet.to));
         }
     }
 
@@ -58,7 +77,7 @@ impl Egress {
         self.ready.take(cx, &mut self.fresh);
         for outlet in self.fresh.drain(..) {
             let queue = self.spare.pop().unwrap_or_default();
-            self.active.push_back(Active { outlet, queue, room: ROOM_UNASKED });
+            self.active.push_back(Active { outlet, queue, backlog: None });
         }
         let mut left = max;
         for _ in 0..self.active.len() {
@@ -67,19 +86,27 @@ impl Egress {
                 self.spare.push(active.queue);
                 continue;
             }
-            let count = left.min(active.room).min(active.queue.len());
-            for posted in active.queue.drain(..count) {
+            while left > 0 && active.may_go() {
+                let Some(posted) = active.queue.pop_front() else { break };
+                if let Some(backlog) = &mut active.backlog {
+                    backlog.messages += 1;
+                    backlog.bytes += posted.payload.len();
+                }
                 into.push(command(active.outlet.to, posted, self.deadline, &mut track));
+                left -= 1;
             }
-            active.room -= count;
-            left -= count;
             self.active.push_back(active);
         }
     }
 
+    /// Whether the node must be asked before [`Egress::poll`] can go on.
+    pub(crate) fn must_ask(&self) -> bool {
+        self.active.iter().any(|active| active.backlog.is_none())
+    }
+
     /// Whether [`Egress::poll`] has something to do without being woken.
     pub(crate) fn is_busy(&self) -> bool {
-        self.active.iter().any(|active| active.room > 0)
+        self.active.iter().any(Active::may_go)
     }
 
     /// How many messages the node was not told of yet.

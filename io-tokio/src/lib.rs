@@ -58,6 +58,8 @@ mod sender;
 mod shell;
 mod start;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod transport;
 

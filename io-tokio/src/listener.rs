@@ -86,6 +86,9 @@ impl<N: Net> Listener<N> {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     reception.counters.accept_errors.add(1);
+                    if is_of_one_connection(&error) {
+                        continue;
+                    }
                     warn!(listener = %self.addr, %error, "cannot accept");
                     sleep(PAUSE_AFTER_ERROR).await;
                     continue;
@@ -119,6 +122,14 @@ impl<N: Net> Listener<N> {
             }
         }
     }
+}
+
+/// Whether an error says something of the connection that was to be accepted, and nothing of the listening socket.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
 }
 
 fn plain<S>(stream: S, remote: SocketAddr, permit: Permit) -> Opened<S> {

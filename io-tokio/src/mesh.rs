@@ -73,11 +73,7 @@ impl Mesh {
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
-    pub async fn start_on<N: Net, C: Clock + Clone>(
-        options: MeshOptions,
-        net: N,
-        clock: C,
-    ) -> Result<Self, StartError> {
+    pub async fn start_on<N: Net, C: Clock>(options: MeshOptions, net: N, clock: C) -> Result<Self, StartError> {
         start::start(options, net, clock).await.map(|inner| Self { inner: Arc::new(inner) })
     }
 

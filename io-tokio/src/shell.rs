@@ -128,7 +128,7 @@ impl<N: Net, C: Clock> Substrate for Shell<N, C> {
         for look in self.state.inspections.drain(..) {
             look(node);
         }
-        self.egress.refresh(|to| node.room(to));
+        self.egress.refresh(|_to| proto_core::message::Backlog::default());
     }
 
     fn wait(&mut self, until: Option<Time>, max: usize, into: &mut Vec<Input>) -> impl Future<Output = bool> {
@@ -154,7 +154,8 @@ impl<N: Net, C: Clock> Shell<N, C> {
             }
             self.collect(cx, now, max.saturating_sub(into.len() - before), into);
             let due = until.is_some_and(|until| until <= now);
-            if into.len() > before || due || !self.state.inspections.is_empty() {
+            let look = !self.state.inspections.is_empty() || self.egress.must_ask();
+            if into.len() > before || due || look {
                 coop.made_progress();
                 return Poll::Ready(true);
             }
@@ -312,7 +313,6 @@ impl<N: Net, C: Clock> Shell<N, C> {
 impl<N: Net, C: Clock> Drop for Shell<N, C> {
     fn drop(&mut self) {
         let _ = mem::take(&mut self.state.messages);
-        self.common.counters.channels_failed.add(self.channels.failed());
         self.common.end();
     }
 }

@@ -7,6 +7,7 @@ use proto_core::{
     engine::Engine,
     id::{Incarnation, NodeName},
     node::{Config, Endpoint, Node},
+    rng::Rng,
     secure::{Identity, PublicKey},
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -46,11 +47,7 @@ struct Kept {
 }
 
 /// Starts a node on the current runtime.
-pub(crate) async fn start<N: Net, C: Clock + Clone>(
-    options: MeshOptions,
-    net: N,
-    mut clock: C,
-) -> Result<Inner, StartError> {
+pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut clock: C) -> Result<Inner, StartError> {
     check(&options)?;
     let tls = Tls::load(&options.tls)?;
     let Kept { dir, identity, incarnation, pins, file } = load(&options, &mut clock)?;
@@ -78,7 +75,7 @@ pub(crate) async fn start<N: Net, C: Clock + Clone>(
     let shell = Shell {
         clock,
         common: Arc::clone(&common),
-        channels: Channels::new(),
+        channels: Channels::new(Arc::clone(&common.counters)),
         dialer: Dialer::new(net, tls, options.dial_timeout, arrival_sender),
         listeners: tasks,
         arrivals,
@@ -160,12 +157,19 @@ fn config(
     if let Some(seed) = options.seed {
         config.seed = seed;
         // Another life must not use the keys of this one.
-        config.secret_seed = proto_core::rng::Rng::new(seed).fork_seed(&format!("secrets {incarnation}"));
+        config.secret_seed = secrets_of(seed, incarnation);
     } else {
         config.seed = *fresh_seed().map_err(StartError::Entropy)?;
         config.secret_seed = *fresh_seed().map_err(StartError::Entropy)?;
     }
     Ok(config)
+}
+
+fn secrets_of(seed: [u8; 32], incarnation: Incarnation) -> [u8; 32] {
+    let mut rng = Rng::new(seed).fork(&format!("secrets of {incarnation}"));
+    let mut secret = [0; 32];
+    secret.chunks_exact_mut(8).for_each(|chunk| chunk.copy_from_slice(&rng.next_u64().to_le_bytes()));
+    secret
 }
 
 /// The name of a node that was given none.

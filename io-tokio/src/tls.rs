@@ -17,7 +17,7 @@ use rustls::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use crate::net::Host;
+use crate::net::{Host, Scheme};
 
 /// The label of the exporter that the proof of identity is bound to (RFC 5705, RFC 9266).
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-firelink v1";
@@ -92,9 +92,12 @@ impl Tls {
         Ok(Self { connector, acceptor })
     }
 
-    /// Whether `tls://` can be listened on.
-    pub(crate) const fn can_accept(&self) -> bool {
-        self.acceptor.is_some()
+    /// Whether a listener of this kind can do without, or has, what TLS needs.
+    pub(crate) const fn check(&self, scheme: Scheme) -> Result<(), TlsError> {
+        match scheme {
+            Scheme::Tls if self.acceptor.is_none() => Err(TlsError::NoCertificate),
+            Scheme::Tls | Scheme::Tcp => Ok(()),
+        }
     }
 
     /// Runs the handshake of a dialled stream.

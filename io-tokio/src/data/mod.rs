@@ -7,8 +7,8 @@ mod incarnation;
 mod known_nodes;
 mod store;
 
-pub use dir::DataError;
 pub(crate) use dir::DataDir;
+pub use dir::DataError;
 pub(crate) use identity::{fresh_seed, load_or_create as load_or_create_identity};
 pub(crate) use incarnation::next as next_incarnation;
 pub(crate) use known_nodes::KnownNodes;

@@ -117,7 +117,9 @@ mod tests {
 
     #[test]
     fn addresses_and_names_are_taken_apart() {
-        for text in ["tcp://10.0.0.1:29090", "tls://[2001:db8::1]:443", "tcp://hk-01.example.com:1", "tcp://localhost:0"] {
+        for text in
+            ["tcp://10.0.0.1:29090", "tls://[2001:db8::1]:443", "tcp://hk-01.example.com:1", "tcp://localhost:0"]
+        {
             let target: Target = text.parse().unwrap();
             assert_eq!(target.to_string(), text);
         }

@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr};
 
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tracing::debug;
 
 use super::Net;
 
@@ -28,7 +29,7 @@ impl Net for TokioNet {
 
     async fn connect(&self, addr: SocketAddr) -> io::Result<TcpStream> {
         let stream = TcpStream::connect(addr).await?;
-        tune(&stream)?;
+        tune(&stream);
         Ok(stream)
     }
 
@@ -41,7 +42,7 @@ impl Net for TokioNet {
 
     async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, remote) = listener.accept().await?;
-        tune(&stream)?;
+        tune(&stream);
         Ok((stream, remote))
     }
 
@@ -50,9 +51,15 @@ impl Net for TokioNet {
     }
 }
 
-fn tune(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+/// Sets what makes a stream faster. One that cannot be set is used as it is: it may be reset already, which reading it
+/// will tell.
+fn tune(stream: &TcpStream) {
+    let mut tuned = stream.set_nodelay(true);
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    SockRef::from(stream).set_tcp_notsent_lowat(NOT_SENT_LOW_WATER)?;
-    Ok(())
+    {
+        tuned = tuned.and_then(|()| SockRef::from(stream).set_tcp_notsent_lowat(NOT_SENT_LOW_WATER));
+    }
+    if let Err(error) = tuned {
+        debug!(%error, "cannot tune a socket");
+    }
 }

@@ -12,7 +12,7 @@ use core::time::Duration;
 use super::{
     env::{Env, Parcel},
     outflow::Outflow,
-    view::OutflowView,
+    view::{Backlog, OutflowView},
 };
 use crate::{
     arena::{Arena, Handle},
@@ -102,6 +102,12 @@ impl Outflows {
         while let Some((_, handle, _)) = self.timers.first().filter(|&(due, ..)| due <= env.now) {
             self.with(handle, |flow| flow.handle_timeout(env));
         }
+    }
+
+    /// What waits or is unanswered for a receiver.
+    pub(super) fn backlog(&self, to: NodeAddr) -> Backlog {
+        let flow = self.by_node.get(&to).and_then(|&handle| self.flows.get(handle));
+        flow.map_or(Backlog::default(), |scheduled| scheduled.flow.backlog())
     }
 
     /// The next deadline and what for.

@@ -1,0 +1,5 @@
+//! Tests over real sockets on loopback.
+
+mod channels;
+mod dialling;
+mod tls;
