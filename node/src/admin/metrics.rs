@@ -5,13 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric as _, text::encode},
-    metrics::{
-        TypedMetric as _,
-        counter::ConstCounter,
-        gauge::ConstGauge,
-        info::Info,
-        MetricType,
-    },
+    metrics::{MetricType, TypedMetric as _, counter::ConstCounter, gauge::ConstGauge, info::Info},
     registry::Registry,
 };
 

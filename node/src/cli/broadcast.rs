@@ -5,7 +5,7 @@ use clap::Args;
 use super::{Context, receipt, value};
 use crate::{
     control::{Document as _, Op, Receipts},
-    errors::{Exit, Failed},
+    errors::{Code, Exit, Failed, Problem},
 };
 
 #[derive(Debug, Args)]
@@ -28,5 +28,10 @@ pub(super) async fn run(args: BroadcastArgs, cx: &Context) -> Result<Exit, Faile
     } else {
         cx.print(&receipts, receipt::lines)?;
     }
-    Ok(if receipts.delivered == receipts.total { Exit::Done } else { Exit::Partial })
+    let missing = receipts.total - receipts.delivered.min(receipts.total);
+    if missing == 0 {
+        return Ok(Exit::Done);
+    }
+    let what = format!("{missing} of {} did not acknowledge", receipts.total);
+    Err(Problem::new(Code::E0408, Exit::Partial, what).into())
 }

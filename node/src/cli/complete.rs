@@ -43,7 +43,8 @@ pub(super) fn run(args: &CompletionArgs, cx: &Context) -> Result<Exit, Failed> {
     let mut script = Vec::new();
     let program = std::env::args().next().unwrap_or_else(|| "node".to_owned());
     let shells = Shells::builtins();
-    let written = shells.completer(name).map(|shell| shell.write_registration("COMPLETE", "node", "node", &program, &mut script));
+    let written =
+        shells.completer(name).map(|shell| shell.write_registration("COMPLETE", "node", "node", &program, &mut script));
     match written {
         Some(Ok(())) => cx.output().raw(&script).map(|()| Exit::Done),
         Some(Err(_)) | None => Err(Problem::new(Code::E0310, Exit::Failed, format!("no script for {name}")).into()),

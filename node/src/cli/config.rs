@@ -65,7 +65,10 @@ pub(super) fn run(args: &ConfigArgs, cx: &Context) -> Result<Exit, Failed> {
             if !out.is_text() {
                 out.json(&serde_json::json!({ "schema": "firelink.config/v1", "keys": shown }))?;
             } else if *origin {
-                out.text(&table(["KEY", "VALUE", "FROM"], shown.into_iter().map(|key| [key.path.to_owned(), key.value, key.origin])))?;
+                out.text(&table(
+                    ["KEY", "VALUE", "FROM"],
+                    shown.into_iter().map(|key| [key.path.to_owned(), key.value, key.origin]),
+                ))?;
             } else {
                 out.text(&table(["KEY", "VALUE"], shown.into_iter().map(|key| [key.path.to_owned(), key.value])))?;
             }

@@ -125,7 +125,7 @@ impl Context {
     }
 
     /// Where the result goes.
-    pub(super) fn output(&self) -> Output {
+    pub(crate) fn output(&self) -> Output {
         Output::new(self.format)
     }
 

@@ -9,7 +9,7 @@ use crate::errors::{Exit, Failed};
 
 /// Standard output.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(crate) struct Output {
     format: Format,
 }
 
@@ -30,14 +30,14 @@ impl Output {
     }
 
     /// Writes lines of text.
-    pub(super) fn text(&self, text: &str) -> Result<(), Failed> {
+    pub(crate) fn text(&self, text: &str) -> Result<(), Failed> {
         let mut text = text.trim_end_matches('\n').to_owned();
         text.push('\n');
         self.raw(text.as_bytes())
     }
 
     /// Writes a JSON document as one line.
-    pub(super) fn json(&self, document: &serde_json::Value) -> Result<(), Failed> {
+    pub(crate) fn json(&self, document: &serde_json::Value) -> Result<(), Failed> {
         self.raw(format!("{document}\n").as_bytes())
     }
 

@@ -27,7 +27,9 @@ pub(super) async fn run(_args: PeersArgs, cx: &Context) -> Result<Exit, Failed> 
     if peers.peers.is_empty() {
         cx.hint("no links, and no peers to dial; other nodes join with `node run cfg.yaml --join ADDRESS`");
     }
-    cx.print(&peers, |peers| table(["ID", "STATE", "REMOTE", "RTT", "LOSS", "COST", "SINCE", ""], peers.peers.iter().map(row)))
+    cx.print(&peers, |peers| {
+        table(["ID", "STATE", "REMOTE", "RTT", "LOSS", "COST", "SINCE", ""], peers.peers.iter().map(row))
+    })
 }
 
 fn row(peer: &PeerDoc) -> [String; 8] {

@@ -13,8 +13,9 @@ pub(super) fn line(receipt: &Receipt) -> String {
 
 /// A line for each receiver, and the sum.
 pub(super) fn lines(receipts: &Receipts) -> String {
-    let rows = receipts.receipts.iter().map(|receipt| {
-        [receipt.id.clone(), receipt.outcome.clone(), receipt.detail.clone().unwrap_or_default()]
-    });
+    let rows = receipts
+        .receipts
+        .iter()
+        .map(|receipt| [receipt.id.clone(), receipt.outcome.clone(), receipt.detail.clone().unwrap_or_default()]);
     format!("{}{} of {} have it", table(["ID", "OUTCOME", ""], rows), receipts.delivered, receipts.total)
 }

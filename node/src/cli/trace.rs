@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     control::{Document as _, HopDoc, Op, TraceDoc},
-    errors::{Exit, Failed},
+    errors::{Code, Exit, Failed, Problem},
 };
 
 #[derive(Debug, Args)]
@@ -35,8 +35,7 @@ pub(super) async fn run(args: TraceArgs, cx: &Context) -> Result<Exit, Failed> {
     if trace.reached {
         return Ok(Exit::Done);
     }
-    cx.hint(&format!("{} did not answer", args.node));
-    Ok(Exit::NoRoute)
+    Err(Problem::new(Code::E0401, Exit::NoRoute, format!("{} did not answer", args.node)).into())
 }
 
 fn row(hop: &HopDoc) -> [String; 4] {

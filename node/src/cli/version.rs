@@ -3,7 +3,10 @@
 use clap::Args;
 
 use super::Context;
-use crate::{control::PROTOCOL, errors::{Exit, Failed}};
+use crate::{
+    control::PROTOCOL,
+    errors::{Exit, Failed},
+};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -15,7 +18,9 @@ pub(super) fn run(_args: &VersionArgs, cx: &Context) -> Result<Exit, Failed> {
     let (version, target) = (env!("CARGO_PKG_VERSION"), format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS));
     let out = cx.output();
     if out.is_text() {
-        out.text(&format!("node {version} ({target})\nwire protocol 1   control protocol {PROTOCOL}   configuration 1"))?;
+        out.text(&format!(
+            "node {version} ({target})\nwire protocol 1   control protocol {PROTOCOL}   configuration 1"
+        ))?;
     } else {
         out.json(&serde_json::json!({
             "schema": "firelink.version/v1",

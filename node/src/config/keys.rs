@@ -53,7 +53,12 @@ pub const KEYS: &[Key] = &[
     ),
     key("mesh.tls.cert", "\"\"", "", "Certificate chain (PEM) for tls:// listeners."),
     key("mesh.tls.key", "\"\"", "", "Its private key (PEM)."),
-    key("mesh.tls.ca", "\"\"", "", "Roots (PEM) to check tls:// peers with. Needed to dial them; system roots are not used."),
+    key(
+        "mesh.tls.ca",
+        "\"\"",
+        "",
+        "Roots (PEM) to check tls:// peers with. Needed to dial them; system roots are not used.",
+    ),
     key("mesh.link.heartbeat", "1s", "", "Silence after which a link is pinged."),
     key("mesh.link.dead_after", "10s", "", "Silence after which a link is given up; at least twice heartbeat."),
     key("mesh.link.handshake_timeout", "5s", "", "Time that a handshake may take."),

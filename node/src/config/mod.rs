@@ -17,14 +17,14 @@ mod tests;
 mod text;
 mod types;
 
+pub(crate) use decode::{dial_url, parse_duration};
 pub use default_file::default_file;
 pub use diagnostic::Diagnostic;
 pub use keys::{KEYS, Key};
 pub use load::{Loaded, Request, load};
 pub use secret::Secret;
 pub use show::{Shown, show};
-pub use text::{Source, SourceId, SourceKind, Sources, Span};
-pub(crate) use decode::{dial_url, parse_duration};
+pub use text::{Bytes, Source, SourceId, SourceKind, Sources, Span};
 pub use types::{
     Admin, Auth, AuthMode, Config, Connect, Control, Listen, Log, LogFile, LogFormat, Mesh, Messaging, Node, Scheme,
     Tls,

@@ -38,12 +38,7 @@ impl Client {
     ///
     /// # Errors
     /// There is no such node, or it does not let us.
-    pub(crate) async fn ask(
-        target: &Target,
-        op: Op,
-        body: &[u8],
-        patience: Option<Duration>,
-    ) -> Result<Self, Problem> {
+    pub(crate) async fn ask(target: &Target, op: Op, body: &[u8], patience: Option<Duration>) -> Result<Self, Problem> {
         let stream = connect(target).await?;
         let mut client = Self { lines: Lines::new(stream), patience };
         let request = Request { protocol: PROTOCOL.to_owned(), op, body: body.len() as u64 };
@@ -181,12 +176,11 @@ fn unreachable(path: &Path, why: &io::Error) -> Problem {
 }
 
 fn broken(why: &io::Error) -> Problem {
-    match why.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
-            Problem::new(Code::E0304, Exit::NoNode, "the node went away before it had answered")
-        }
-        _ => Problem::new(Code::E0306, Exit::Failed, format!("the node's answer makes no sense: {why}")),
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    if matches!(why.kind(), UnexpectedEof | ConnectionReset | BrokenPipe) {
+        return Problem::new(Code::E0304, Exit::NoNode, "the node went away before it had answered");
     }
+    Problem::new(Code::E0306, Exit::Failed, format!("the node's answer makes no sense: {why}"))
 }
 
 fn too_late(patience: Duration) -> Problem {

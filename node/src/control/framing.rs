@@ -43,10 +43,7 @@ impl Lines {
     /// Speaks over a socket.
     pub(crate) fn new(stream: UnixStream) -> Self {
         let (read, write) = stream.into_split();
-        Self {
-            reader: Reader { inner: BufReader::new(read), partial: Vec::new() },
-            writer: Writer { inner: write },
-        }
+        Self { reader: Reader { inner: BufReader::new(read), partial: Vec::new() }, writer: Writer { inner: write } }
     }
 }
 

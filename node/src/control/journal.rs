@@ -69,7 +69,10 @@ impl Journal {
                 return Ok(None);
             }
         }
-        while follow {
+        if !follow {
+            return Ok(Some(serde_json::Value::Null));
+        }
+        loop {
             let event = tokio::select! {
                 event = news.recv() => event,
                 _ = lines.reader.line::<serde_json::Value>() => return Ok(None),
@@ -82,13 +85,12 @@ impl Journal {
                     text: format!("{count} events were missed"),
                     ..EventDoc::default()
                 },
-                Err(broadcast::error::RecvError::Closed) => break,
+                Err(broadcast::error::RecvError::Closed) => return Ok(Some(serde_json::Value::Null)),
             };
             if lines.writer.line(&item(event.json()), b"").await.is_err() {
                 return Ok(None);
             }
         }
-        Ok(Some(serde_json::Value::Null))
     }
 
     fn enter(&self, kind: &str, id: Option<String>, text: String) {

@@ -23,7 +23,9 @@ pub(super) fn outcome(outcome: Outcome, receiver: &str) -> Problem {
 pub(super) fn rejected(rejected: Rejected, about: &str) -> Problem {
     let problem = |code, exit| Problem::new(code, exit, format!("{about}: {rejected}"));
     match rejected {
-        Rejected::TooLarge { .. } => problem(Code::E0404, Exit::Failed).try_this("messaging.max_payload, on every node"),
+        Rejected::TooLarge { .. } => {
+            problem(Code::E0404, Exit::Failed).try_this("messaging.max_payload, on every node")
+        }
         Rejected::Busy => problem(Code::E0405, Exit::Failed),
         Rejected::NoRoute => Problem::new(Code::E0401, Exit::NoRoute, format!("no route to {about}"))
             .try_this("node routes")

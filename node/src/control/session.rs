@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) admin: Option<String>,
     /// Where commands reach it.
     pub(crate) control: std::path::PathBuf,
+    /// How long a message may take if its sender does not say.
+    pub(crate) deadline: Duration,
     /// When it started.
     pub(crate) started: Instant,
 }
@@ -116,11 +118,7 @@ impl Session {
     }
 
     fn id(&self) -> IdDoc {
-        IdDoc {
-            id: self.mesh.name().to_string(),
-            key: self.facts.key.clone(),
-            network: self.facts.network.clone(),
-        }
+        IdDoc { id: self.mesh.name().to_string(), key: self.facts.key.clone(), network: self.facts.network.clone() }
     }
 
     async fn ping(&self, node: &str, deadline_ms: Option<u64>) -> Answered {
@@ -150,13 +148,14 @@ impl Session {
     }
 
     async fn broadcast(&self, body: Bytes, deadline_ms: Option<u64>) -> Answered {
-        let deadline = deadline_ms.map(Duration::from_millis);
-        let report = self.mesh.broadcast_within(body, deadline).await.map_err(|why| refusal::request(why, "anybody"))?;
+        let deadline = deadline_ms.map_or(self.facts.deadline, Duration::from_millis);
+        let report =
+            self.mesh.broadcast_within(body, deadline).await.map_err(|why| refusal::request(why, "anybody"))?;
         Ok(Some(receipts(report).json()))
     }
 
     async fn trace(&self, node: &str, deadline_ms: Option<u64>) -> Answered {
-        let deadline = deadline_ms.map(Duration::from_millis);
+        let deadline = deadline_ms.map_or(limits::TRACE_TIMEOUT, Duration::from_millis);
         let hops = self.mesh.trace_within(node, deadline).await.map_err(|why| refusal::request(why, node))?;
         let reached = hops.iter().any(|hop| hop.last);
         Ok(Some(TraceDoc { reached, hops: hops.iter().map(hop_document).collect() }.json()))

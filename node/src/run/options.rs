@@ -19,7 +19,8 @@ pub(super) fn options(config: &Config, join: &[String]) -> MeshOptions {
         AuthMode::Token => mesh.auth.tokens.iter().map(|token| Psk::from_token(token.expose().as_bytes())).collect(),
         AuthMode::Open => vec![Psk::from_token(OPEN)],
     };
-    let listen = mesh.listen.iter().map(|listen| Endpoint::new(&format!("{}://{}", listen.scheme.as_str(), listen.addr)));
+    let listen =
+        mesh.listen.iter().map(|listen| Endpoint::new(&format!("{}://{}", listen.scheme.as_str(), listen.addr)));
     let configured = mesh.connect.iter().map(|peer| Peer {
         name: peer.id.clone(),
         endpoints: vec![Endpoint::new(&peer.url)],

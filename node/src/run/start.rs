@@ -3,12 +3,7 @@
 use std::{io, net::SocketAddr, sync::Arc};
 
 use io_tokio::{DataError, Mesh, MeshOptions, StartError};
-use tokio::{
-    net::TcpListener,
-    sync::mpsc,
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinSet, time::Instant};
 
 use super::{Readiness, Start, dev::Dev, options};
 use crate::{
@@ -37,7 +32,6 @@ pub(super) async fn start(start: Start, stop: mpsc::Sender<Stop>) -> Result<Runn
     let Start { config, join, mut dev } = start;
     let started = Instant::now();
     let options = options::options(&config, &join);
-    let identity_file = options.identity_file.clone();
     let mesh = start_mesh(options, dev.is_some()).await?;
     let listener = bind_admin(&config, dev.is_some()).await?;
     let server = Server::bind(&socket_path(&config, mesh.name().as_str())?)?;
@@ -49,13 +43,13 @@ pub(super) async fn start(start: Start, stop: mpsc::Sender<Stop>) -> Result<Runn
     let facts = Facts {
         name: config.node.name.clone(),
         network: config.mesh.network.clone(),
-        key: public_key(&mesh).await?,
+        key: mesh.public_key().to_string(),
         listen,
         admin: listener.as_ref().and_then(|listener| listener.local_addr().ok()).map(|addr| addr.to_string()),
         control: server.path().to_owned(),
+        deadline: config.messaging.deadline,
         started,
     };
-    drop(identity_file);
     let readiness = Arc::new(Readiness::new(!config.mesh.connect.is_empty() || !join.is_empty()));
     let journal = Journal::new();
     let mut tasks = JoinSet::new();

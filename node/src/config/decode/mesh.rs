@@ -34,7 +34,8 @@ pub(super) fn decode(mut section: Section<'_>, node: &Node, reader: &mut Reader<
     let readable = !reader.found.iter().skip(before).any(Diagnostic::is_error);
     if listen.is_empty() && connect.is_empty() && readable {
         let what = "the node neither listens nor connects";
-        let mut diagnostic = Diagnostic::warning(Code::W0112, what).help("add `mesh.listen` or `mesh.connect`").hidden();
+        let mut diagnostic =
+            Diagnostic::warning(Code::W0112, what).help("add `mesh.listen` or `mesh.connect`").hidden();
         diagnostic.span = span;
         reader.report(diagnostic);
     }

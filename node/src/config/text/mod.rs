@@ -7,5 +7,5 @@ mod tree;
 
 pub(super) use interpolate::interpolate;
 pub(super) use overlay::{Override, apply as apply_overrides};
-pub use source::{Source, SourceId, SourceKind, Sources, Span};
+pub use source::{Bytes, Source, SourceId, SourceKind, Sources, Span};
 pub(super) use tree::{Entry, Kind, Node, parse};

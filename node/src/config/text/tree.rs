@@ -75,7 +75,7 @@ pub(crate) fn parse(source: SourceId, text: &str, found: &mut Vec<Diagnostic>) -
     match builder.document(Parser::new_from_str(text)) {
         Ok(node) => Some(node),
         Err(stop) => {
-            found.push(stop);
+            found.push(*stop);
             None
         }
     }
@@ -98,7 +98,7 @@ impl Builder<'_> {
     fn document<'t>(
         &mut self,
         events: impl Iterator<Item = Result<(Event<'t>, RawSpan), ScanError>>,
-    ) -> Result<Node, Diagnostic> {
+    ) -> Result<Node, Box<Diagnostic>> {
         let mut open = Vec::new();
         let mut root = None;
         for event in events {
@@ -106,7 +106,7 @@ impl Builder<'_> {
             let span = self.span(raw);
             if let Some(node) = self.event(event, span, &mut open)? {
                 if root.is_some() {
-                    return Err(Diagnostic::error(Code::E0101, "a second document begins here").at(span));
+                    return Err(unusable("a second document begins here", span));
                 }
                 root = Some(node);
             }
@@ -115,10 +115,10 @@ impl Builder<'_> {
     }
 
     /// Takes in one event; answers with the root once it is complete.
-    fn event(&mut self, event: Event<'_>, span: Span, open: &mut Vec<Open>) -> Result<Option<Node>, Diagnostic> {
+    fn event(&mut self, event: Event<'_>, span: Span, open: &mut Vec<Open>) -> Result<Option<Node>, Box<Diagnostic>> {
         let node = match event {
             Event::Scalar(text, style, _, _) => scalar(&text, style, span),
-            Event::Alias(_) => return Err(Diagnostic::error(Code::E0101, "aliases are not supported here").at(span)),
+            Event::Alias(_) => return Err(unusable("aliases are not supported here", span)),
             Event::SequenceStart(..) => {
                 open.push(Open::List { span, items: Vec::new() });
                 return Ok(None);
@@ -132,7 +132,13 @@ impl Builder<'_> {
                 Some(Open::Section { span, entries, .. }) => Node { span, kind: Kind::Section(entries) },
                 None => return Ok(None),
             },
-            _ => return Ok(None),
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(..)
+            | Event::DocumentEnd
+            | Event::Anchor(..)
+            | Event::UnresolvedAlias(_)
+            | _ => return Ok(None),
         };
         match open.last_mut() {
             None => Ok(Some(node)),
@@ -171,19 +177,22 @@ impl Builder<'_> {
         Span { source: self.source, bytes, line: raw.start.line().max(1), column: raw.start.col() + 1 }
     }
 
-    fn unreadable(&self, error: &ScanError) -> Diagnostic {
+    fn unreadable(&self, error: &ScanError) -> Box<Diagnostic> {
         let marker = *error.marker();
         let span = self.span(RawSpan::empty(marker));
-        Diagnostic::error(Code::E0101, "not valid YAML").at(span).label(error.info()).without_secrets_of(self.text)
+        let diagnostic = Diagnostic::error(Code::E0101, "not valid YAML").at(span).label(error.info());
+        Box::new(diagnostic.without_secrets_of(self.text))
     }
 }
 
-fn key_of(node: Node) -> Result<(String, Span), Diagnostic> {
+fn unusable(what: &str, at: Span) -> Box<Diagnostic> {
+    Box::new(Diagnostic::error(Code::E0101, what).at(at))
+}
+
+fn key_of(node: Node) -> Result<(String, Span), Box<Diagnostic>> {
     match node.kind {
         Kind::Scalar { text, .. } => Ok((text, node.span)),
-        Kind::Null | Kind::List(_) | Kind::Section(_) => {
-            Err(Diagnostic::error(Code::E0101, "a key must be a plain word").at(node.span))
-        }
+        Kind::Null | Kind::List(_) | Kind::Section(_) => Err(unusable("a key must be a plain word", node.span)),
     }
 }
 

@@ -133,8 +133,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(
         Code::E0414,
         ["refused for a reason unknown here", "因未知原因被拒绝"],
-        ["The other node is of a newer version and refused with a reason that this one does not know. Nothing was delivered.",
-         "对方节点版本较新，其拒绝原因本版本无法识别。消息未送达。"],
+        [
+            "The other node is of a newer version and refused with a reason that this one does not know. Nothing was delivered.",
+            "对方节点版本较新，其拒绝原因本版本无法识别。消息未送达。",
+        ],
         ["Update this node.", "升级本节点。"],
     ),
 ];
