@@ -55,11 +55,11 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_parser = value::duration, value_name = "TIME")]
     timeout: Option<Duration>,
     /// The control socket of the node that is meant
-    #[arg(long, global = true, value_name = "PATH", conflicts_with = "node", env = "FIRELINK_SOCKET")]
+    #[arg(long, global = true, value_name = "PATH", conflicts_with = "local_node", env = "FIRELINK_SOCKET")]
     socket: Option<PathBuf>,
     /// The node that is meant, if several run on this machine
-    #[arg(long, global = true, value_name = "ID", add = ArgValueCandidates::new(complete::local_nodes))]
-    node: Option<String>,
+    #[arg(long = "node", global = true, value_name = "ID", add = ArgValueCandidates::new(complete::local_nodes))]
+    local_node: Option<String>,
     /// Language of messages (also: the variable FIRELINK_LANG)
     #[arg(long, global = true, value_enum)]
     lang: Option<Lang>,
@@ -69,7 +69,7 @@ impl Global {
     pub(super) fn context(self, lang: Option<&str>) -> Context {
         let colour = !self.no_color && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
         Context {
-            target: Target { socket: self.socket.filter(|path| !path.as_os_str().is_empty()), node: self.node },
+            target: Target { socket: self.socket.filter(|path| !path.as_os_str().is_empty()), node: self.local_node },
             timeout: self.timeout,
             format: if self.json { Format::Json } else { self.output.unwrap_or_default() },
             quiet: self.quiet,
