@@ -107,7 +107,9 @@ impl Messages {
         match event {
             Event::Data { header, body } => {
                 arrivals.data(&mut env, &header, body);
-                self.sweep_at.get_or_insert(now + FLOW_SWEEP);
+                if !arrivals.is_empty() {
+                    self.sweep_at.get_or_insert(now + FLOW_SWEEP);
+                }
             }
             Event::Ack(ack) => outflows.acknowledged(&mut env, &ack),
             Event::Reset(reset) => outflows.reset(&mut env, reset),

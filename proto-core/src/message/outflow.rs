@@ -398,9 +398,6 @@ impl Outflow {
                 self.transmit_again(env, seq);
             }
         }
-        if self.resend < self.lost {
-            return;
-        }
         while let Some(len) = self.waiting.front().map(|parcel| parcel.payload.len())
             && self.may_transmit(len)
             && let Some(parcel) = self.waiting.pop()

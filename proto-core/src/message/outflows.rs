@@ -100,7 +100,9 @@ impl Outflows {
     /// Acts on deadlines that have come.
     pub(super) fn handle_timeout(&mut self, env: &mut Env<'_>) {
         while let Some((_, handle, _)) = self.timers.first().filter(|&(due, ..)| due <= env.now) {
-            self.with(handle, |flow| flow.handle_timeout(env));
+            if self.with(handle, |flow| flow.handle_timeout(env)).is_none() {
+                self.timers.set(handle, None);
+            }
         }
     }
 

@@ -75,3 +75,32 @@ impl Ports {
         self.peers.get(port.index()).copied().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_kept_until_the_sweep_and_given_away_after_it() {
+        let link = |number: u8| -> LinkId { postcard::from_bytes(&[number, 0]).unwrap() };
+        let mut ports = Ports::default();
+        let first = ports.open(NodeAddr(1), link(1)).unwrap();
+        ports.close(first);
+        let second = ports.open(NodeAddr(2), link(2)).unwrap();
+        assert_ne!(first, second);
+        assert_eq!((ports.peer(first), ports.link(first)), (Some(NodeAddr(1)), None));
+        ports.sweep();
+        assert_eq!(ports.open(NodeAddr(3), link(3)), Some(first));
+        assert_eq!((ports.peer(second), ports.link(second)), (Some(NodeAddr(2)), Some(link(2))));
+    }
+
+    #[test]
+    fn ports_are_bounded() {
+        let mut ports = Ports::default();
+        let link: LinkId = postcard::from_bytes(&[0, 0]).unwrap();
+        for peer in 0..PORTS_MAX as u64 {
+            assert!(ports.open(NodeAddr(peer), link).is_some());
+        }
+        assert_eq!(ports.open(NodeAddr(u64::MAX), link), None);
+    }
+}

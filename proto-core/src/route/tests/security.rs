@@ -103,7 +103,7 @@ fn a_key_is_pinned_only_after_it_has_signed() {
 #[test]
 fn an_advert_of_another_network_is_refused() {
     let mut bench = linked_to_one();
-    let foreign = Advert::sign(says(2, (1, 1), &[]), "other", &identity(2), SOFTWARE);
+    let foreign = Advert::sign(says(2, (1, 1), &[]), "foreign", &identity(2), SOFTWARE);
     assert_eq!(violation(&bench.handle(ms(1), arrives(link(1), &foreign))), Some(Violation::BadSignature));
 }
 
@@ -154,6 +154,16 @@ fn an_older_advert_is_answered_with_the_newer_one_once() {
     assert_eq!(bench.handle(ms(301), arrives(link(3), &signed(2, (1, 4), &[]))), []);
     assert_eq!(bench.handle(ms(301), arrives(link(3), &signed(2, (0, 99), &[]))), []);
     assert_eq!(knowledge(&bench), before);
+}
+
+#[test]
+fn what_a_neighbour_held_is_forgotten_with_its_link() {
+    let mut bench = before_two();
+    bench.handle(ms(200), Event::LinkDown { link: link(1) });
+    bench.handle(ms(200), Event::LinkUp { link: link(3), peer: addr(1), cost: 1 });
+    bench.run_until(ms(300));
+    let answer = bench.handle(ms(300), arrives(link(3), &signed(2, (1, 4), &[])));
+    assert_eq!(adverts_in(&answer), [(link(3), signed(2, (1, 5), &[1]))]);
 }
 
 #[test]
