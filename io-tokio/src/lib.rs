@@ -46,6 +46,7 @@ mod error;
 mod events;
 mod feed;
 mod incoming;
+mod info;
 mod listener;
 mod mesh;
 pub mod net;
@@ -68,6 +69,7 @@ pub use data::DataError;
 pub use error::{IncomingError, RequestError, SendError, StartError, Stopped, TryPostError};
 pub use events::{Events, Notice};
 pub use incoming::Incoming;
+pub use info::{DialInfo, LinkInfo, PeerInfo, RouteInfo};
 pub use mesh::{DeliveryReport, Mesh, Receiver};
 pub use options::MeshOptions;
 pub use proto_core::{

@@ -9,6 +9,7 @@ use proto_core::{
     node::{Answer, Command, Endpoint, Found, Hop, Node, Outcome, Peer},
     probe::Counter,
     secure::PublicKey,
+    time::Time,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,6 +19,7 @@ use crate::{
     error::{IncomingError, RequestError, SendError, StartError, Stopped},
     events::Events,
     incoming::Incoming,
+    info::{self, PeerInfo, RouteInfo},
     net::{Net, TokioNet},
     options::MeshOptions,
     request::{Request, ShutdownReport},
@@ -261,6 +263,28 @@ impl Mesh {
         Ok(self.probe(to, false, TRACE_TIMEOUT).await?.into_iter().find(|hop| hop.last))
     }
 
+    /// Every neighbour, and every peer that is dialled.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn peers(&self) -> Result<Vec<PeerInfo>, Stopped> {
+        let mut peers = self.inspect(info::peers).await?;
+        let errors = self.dial_errors();
+        for dial in peers.iter_mut().filter_map(|peer| peer.dial.as_mut()) {
+            let said = errors.iter().find(|(endpoint, _)| Some(endpoint) == dial.endpoint.as_ref());
+            dial.last_error = said.map(|(_, error)| error.clone());
+        }
+        Ok(peers)
+    }
+
+    /// The ways to all other nodes within reach.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn routes(&self) -> Result<Vec<RouteInfo>, Stopped> {
+        self.inspect(|node, _| info::routes(node)).await
+    }
+
     /// What happens to the node from now on.
     #[must_use]
     pub fn events(&self) -> Events {
@@ -272,7 +296,7 @@ impl Mesh {
     /// # Errors
     /// [`Stopped`].
     pub async fn counters(&self) -> Result<BTreeMap<&'static str, u64>, Stopped> {
-        let core = |node: &Node| -> BTreeMap<&'static str, u64> {
+        let core = |node: &Node, _: Time| -> BTreeMap<&'static str, u64> {
             Counter::ALL.iter().map(|counter| (counter.name(), node.probe().get(*counter))).collect()
         };
         let mut all = self.inspect(core).await?;
@@ -292,18 +316,19 @@ impl Mesh {
         self.inner.common.name_of(addr)
     }
 
-    /// Looks at the node between two of its turns. Be quick: it stands still meanwhile.
+    /// Looks at the node between two of its turns, and tells it the present moment on the node's clock. Be quick: the
+    /// node stands still meanwhile.
     ///
     /// # Errors
     /// [`Stopped`].
     pub async fn inspect<R: Send + 'static>(
         &self,
-        look: impl FnOnce(&Node) -> R + Send + 'static,
+        look: impl FnOnce(&Node, Time) -> R + Send + 'static,
     ) -> Result<R, Stopped> {
         let (sender, seen) = oneshot::channel();
-        let look = Box::new(move |node: &Node| {
+        let look = Box::new(move |node: &Node, now: Time| {
             // One who gave up waiting misses nothing.
-            let _ = sender.send(look(node));
+            let _ = sender.send(look(node, now));
         });
         self.inner.requests.send(Request::Inspect(look)).await.map_err(|_| Stopped)?;
         seen.await.map_err(|_| Stopped)

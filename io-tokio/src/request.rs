@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use proto_core::node::{Answer, Command, Hop, Node};
+use proto_core::{
+    node::{Answer, Command, Hop, Node},
+    time::Time,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// One request.
@@ -28,7 +31,7 @@ pub(crate) enum Request {
 }
 
 /// A look at the node, taken between two turns of the engine.
-pub(crate) type Inspection = Box<dyn FnOnce(&Node) + Send>;
+pub(crate) type Inspection = Box<dyn FnOnce(&Node, Time) + Send>;
 
 /// How a shutdown went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -126,9 +126,9 @@ impl<N: Net, C: Clock> Substrate for Shell<N, C> {
     fn inspect(&mut self, engine: &Engine) {
         let node = engine.node();
         for look in self.state.inspections.drain(..) {
-            look(node);
+            look(node, self.state.now);
         }
-        self.egress.refresh(|_to| proto_core::message::Backlog::default());
+        self.egress.refresh(|to| node.messages().backlog(to));
     }
 
     fn wait(&mut self, until: Option<Time>, max: usize, into: &mut Vec<Input>) -> impl Future<Output = bool> {

@@ -2,4 +2,5 @@
 
 mod channels;
 mod dialling;
+mod mesh;
 mod tls;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A CA and a certificate of it for `localhost` and 127.0.0.1, in files.
-fn authority(dir: &Path) -> TlsOptions {
+pub(super) fn authority(dir: &Path) -> TlsOptions {
     let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
