@@ -36,7 +36,10 @@ error[E0107]: duration needs a unit
     assert_eq!(ran.err, expected);
     assert_eq!((ran.code, ran.out.as_str()), (3, "cfg.yaml: 2 errors, 1 warning\n"));
     let json = world.run(&["check", "cfg.yaml", "--json"]).json("firelink.check/v1");
-    assert_eq!((json["errors"].as_u64(), json["warnings"].as_u64(), json["ok"].as_bool()), (Some(2), Some(1), Some(false)));
+    assert_eq!(
+        (json["errors"].as_u64(), json["warnings"].as_u64(), json["ok"].as_bool()),
+        (Some(2), Some(1), Some(false))
+    );
     assert_eq!(json["diagnostics"][0]["line"], 3);
 }
 
@@ -71,7 +74,8 @@ fn the_origin_of_every_value_is_shown_and_no_secret_is() {
     let file = world.file("cfg.yaml", text);
     let ran = world.run(&["config", "show", file.to_str().unwrap(), "--origin", "--set", "log.level=debug"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let line = |key: &str| ran.out.lines().find(|line| line.starts_with(key)).unwrap().split_whitespace().collect::<Vec<_>>();
+    let line =
+        |key: &str| ran.out.lines().find(|line| line.starts_with(key)).unwrap().split_whitespace().collect::<Vec<_>>();
     assert_eq!(line("log.level")[1..], ["debug", "--set", "log.level"]);
     assert_eq!(line("mesh.link.heartbeat")[1..], ["1s", "default"]);
     assert!(line("node.id")[2].ends_with("cfg.yaml:2"), "{}", ran.out);

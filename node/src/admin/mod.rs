@@ -79,7 +79,7 @@ async fn scrape(State(admin): State<Admin>) -> Response {
 
 /// Fails only when nothing but a new process would help.
 async fn livez(State(admin): State<Admin>) -> Response {
-    match timeout(STUCK, admin.mesh.inspect(|_| ())).await {
+    match timeout(STUCK, admin.mesh.inspect(|_, _| ())).await {
         Ok(Ok(())) => "ok\n".into_response(),
         Ok(Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "the node has stopped\n").into_response(),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the node does not turn\n").into_response(),

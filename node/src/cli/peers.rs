@@ -28,7 +28,7 @@ pub(super) async fn run(_args: PeersArgs, cx: &Context) -> Result<Exit, Failed> 
         cx.hint("no links, and no peers to dial; other nodes join with `node run cfg.yaml --join ADDRESS`");
     }
     cx.print(&peers, |peers| {
-        table(["ID", "STATE", "REMOTE", "RTT", "LOSS", "COST", "SINCE", ""], peers.peers.iter().map(row))
+        table(["ID", "STATE", "REMOTE", "RTT", "LOSS", "COST", "UP", ""], peers.peers.iter().map(row))
     })
 }
 
@@ -43,7 +43,7 @@ fn row(peer: &PeerDoc) -> [String; 8] {
         peer.rtt_us.map_or_else(dash, micros),
         peer.loss_per_mille.map_or_else(dash, |loss| format!("{}.{} %", loss / 10, loss % 10)),
         peer.cost.map_or_else(dash, |cost| cost.to_string()),
-        peer.age_ms.map_or_else(dash, |ms| clock::humane(Duration::from_millis(ms))),
+        peer.up_ms.map_or_else(dash, |ms| clock::humane(Duration::from_millis(ms))),
         why,
     ]
 }

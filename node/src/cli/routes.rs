@@ -28,6 +28,5 @@ pub(super) async fn run(_args: RoutesArgs, cx: &Context) -> Result<Exit, Failed>
 }
 
 fn row(route: &RouteDoc) -> [String; 4] {
-    let hops = route.hops.map_or_else(|| "-".to_owned(), |hops| hops.to_string());
-    [route.id.clone(), route.via.join(","), route.cost.to_string(), hops]
+    [route.id.clone(), route.via.join(","), route.cost.to_string(), route.hops.to_string()]
 }

@@ -102,8 +102,16 @@ documents! {
         loss_per_mille: Option<u64>,
         /// What the link costs.
         cost: Option<u64>,
-        /// How long it has been as it is.
-        age_ms: Option<u64>,
+        /// How long it has been up.
+        up_ms: Option<u64>,
+        /// Whether this node dials it.
+        dialled: bool,
+        /// Bytes received.
+        bytes_in: u64,
+        /// Bytes written.
+        bytes_out: u64,
+        /// Failures in a row.
+        failures: u64,
         /// Why it is not up.
         reason: Option<String>,
         /// When it will be tried again.
@@ -123,7 +131,7 @@ documents! {
         /// What the way costs.
         cost: u64,
         /// How many links it has.
-        hops: Option<u64>,
+        hops: u64,
     }
     /// An answer to a ping.
     PingDoc = "firelink.ping/v1" {

@@ -205,7 +205,8 @@ impl Ran {
 
     /// The one document on standard output, whose schema is `schema`.
     pub fn json(&self, schema: &str) -> Value {
-        let value: Value = serde_json::from_str(&self.out).unwrap_or_else(|why| panic!("{why}: {}{}", self.out, self.err));
+        let value: Value =
+            serde_json::from_str(&self.out).unwrap_or_else(|why| panic!("{why}: {}{}", self.out, self.err));
         assert_eq!(value["schema"], schema, "{}", self.out);
         value
     }
