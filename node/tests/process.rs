@@ -25,6 +25,23 @@ fn a_node_ends_in_order_on_either_signal() {
 }
 
 #[test]
+fn a_second_signal_ends_it_at_once() {
+    let world = World::new();
+    let config = world.config("a", "  listen: [tcp://127.0.0.1:0]");
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let node = world.start_config(&config);
+        // Nobody of this name comes, so draining waits for the message's deadline.
+        let mut send = world.spawn(&["send", "nobody", "x", "--timeout", "60s"]);
+        world.until(&["status", "--json"], |ran| ran.json("firelink.status/v1")["messages_sent"] == 1);
+        node.signal(signal);
+        world.until(&["status", "--json"], |ran| ran.json("firelink.status/v1")["ready"] == false);
+        node.signal(signal);
+        assert_eq!(node.wait(), code);
+        assert_eq!(exit_code(&mut send), 5, "whoever waits is told that the node is gone");
+    }
+}
+
+#[test]
 fn a_node_ends_when_it_is_told_to() {
     let world = World::new();
     let node = world.start_config(&world.config("a", "  listen: [tcp://127.0.0.1:0]"));

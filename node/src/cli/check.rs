@@ -38,17 +38,37 @@ pub(super) fn run(args: &CheckArgs, cx: &Context) -> Result<Exit, Failed> {
         cx.say(&loaded.text(cx.lang));
         out.text(&format!("{name}: {}", summary(errors, warnings)))?;
     } else {
-        let found: Vec<_> = loaded.found.iter().map(|one| diagnostic(one, &loaded.sources)).collect();
-        out.json(&json!({
-            "schema": "firelink.check/v1",
-            "file": name,
-            "ok": !bad,
-            "errors": errors,
-            "warnings": warnings,
-            "diagnostics": found,
-        }))?;
+        out.json(&document(&loaded, &name, !bad))?;
     }
     Ok(if bad { Exit::Config } else { Exit::Done })
+}
+
+/// Says everything that was found, on the side.
+pub(super) fn say(loaded: &Loaded, cx: &Context) {
+    if loaded.found.is_empty() {
+        return;
+    }
+    if cx.output().is_text() {
+        cx.say(&loaded.text(cx.lang));
+        if loaded.errors() > 0 {
+            cx.hint(&summary(loaded.errors(), loaded.warnings()));
+        }
+    } else {
+        let name = loaded.found.iter().find_map(|one| loaded.sources.get(one.span?.source)).map(|source| &*source.name);
+        cx.say(&document(loaded, name.unwrap_or_default(), loaded.errors() == 0).to_string());
+    }
+}
+
+fn document(loaded: &Loaded, name: &str, ok: bool) -> Value {
+    let found: Vec<_> = loaded.found.iter().map(|one| diagnostic(one, &loaded.sources)).collect();
+    json!({
+        "schema": "firelink.check/v1",
+        "file": name,
+        "ok": ok,
+        "errors": loaded.errors(),
+        "warnings": loaded.warnings(),
+        "diagnostics": found,
+    })
 }
 
 /// Loads a file; says so if it cannot be read.
@@ -72,7 +92,7 @@ pub(super) fn environment() -> Vec<(String, String)> {
 }
 
 /// How many of what, in words.
-pub(super) fn summary(errors: usize, warnings: usize) -> String {
+fn summary(errors: usize, warnings: usize) -> String {
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     match (errors, warnings) {
         (0, 0) => "ok".to_owned(),

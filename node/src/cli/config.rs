@@ -58,7 +58,7 @@ pub(super) fn run(args: &ConfigArgs, cx: &Context) -> Result<Exit, Failed> {
         Verb::Show { file, set, origin } => {
             let loaded = check::load(file, set, cx)?;
             if loaded.errors() > 0 {
-                cx.say(&loaded.text(cx.lang));
+                check::say(&loaded, cx);
                 return Ok(Exit::Config);
             }
             let shown = config::show(&loaded);

@@ -54,8 +54,8 @@ pub(crate) struct Global {
     /// How long it may take, such as 500ms or 5s
     #[arg(long, global = true, value_parser = value::duration, value_name = "TIME")]
     timeout: Option<Duration>,
-    /// The control socket of the node that is meant
-    #[arg(long, global = true, value_name = "PATH", conflicts_with = "local_node", env = "FIRELINK_SOCKET")]
+    /// The control socket of the node that is meant (also: the variable FIRELINK_SOCKET)
+    #[arg(long, global = true, value_name = "PATH", conflicts_with = "local_node")]
     socket: Option<PathBuf>,
     /// The node that is meant, if several run on this machine
     #[arg(long = "node", global = true, value_name = "ID", add = ArgValueCandidates::new(complete::local_nodes))]
@@ -66,16 +66,19 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    pub(super) fn context(self, lang: Option<&str>) -> Context {
-        let colour = !self.no_color && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    pub(super) fn context(self, env: impl Fn(&str) -> Option<String>) -> Context {
+        let env = |name: &str| env(name).filter(|value| !value.is_empty());
+        let colour = !self.no_color && env("NO_COLOR").is_none();
+        let from_env = || env("FIRELINK_SOCKET").map(PathBuf::from).filter(|_| self.local_node.is_none());
+        let socket = self.socket.or_else(from_env);
         Context {
-            target: Target { socket: self.socket.filter(|path| !path.as_os_str().is_empty()), node: self.local_node },
+            target: Target { socket, node: self.local_node },
             timeout: self.timeout,
             format: if self.json { Format::Json } else { self.output.unwrap_or_default() },
             quiet: self.quiet,
             verbose: self.verbose,
             colour: colour && std::io::stderr().is_terminal(),
-            lang: self.lang.unwrap_or_else(|| lang.map_or(Lang::En, Lang::of)),
+            lang: self.lang.or_else(|| env("FIRELINK_LANG").map(|lang| Lang::of(&lang))).unwrap_or_default(),
         }
     }
 }

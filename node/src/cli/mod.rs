@@ -105,7 +105,7 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.number()));
         }
     };
-    let cx = args.global.context(env::var("FIRELINK_LANG").ok().as_deref());
+    let cx = args.global.context(|name| env::var(name).ok());
     match dispatch(args.command, &cx) {
         Ok(exit) | Err(Failed::Said(exit)) => exit.into(),
         Err(Failed::Problem(problem)) => {

@@ -18,8 +18,8 @@ use crate::{
   node run --dev --join 127.0.0.1:29090
   node run cfg.yaml --set log.level=debug --check-only")]
 pub(super) struct RunArgs {
-    /// The configuration
-    #[arg(value_name = "CFG", value_hint = ValueHint::FilePath, env = "FIRELINK_CONFIG", conflicts_with = "dev")]
+    /// The configuration (also: the variable FIRELINK_CONFIG)
+    #[arg(value_name = "CFG", value_hint = ValueHint::FilePath, conflicts_with = "dev")]
     file: Option<PathBuf>,
     /// Run without a file: loopback only, with an identity and a token that end with the process
     #[arg(long)]
@@ -41,7 +41,9 @@ pub(super) struct RunArgs {
 pub(super) fn run(args: RunArgs, cx: &Context) -> Result<Exit, Failed> {
     let join = args.join.iter().map(|url| config::dial_url(url)).collect::<Result<Vec<_>, _>>();
     let join = join.map_err(|why| Problem::new(Code::E0411, Exit::Usage, format!("--join: {why}")))?;
-    let (loaded, dev) = match (&args.file, args.dev) {
+    let named = || std::env::var_os("FIRELINK_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let file = args.file.or_else(named);
+    let (mut loaded, dev) = match (&file, args.dev) {
         (Some(file), false) => (check::load(file, &args.set, cx)?, None),
         (_, true) => {
             let dev = dev::Dev::prepare(&join, args.token_file.as_deref())?;
@@ -52,9 +54,11 @@ pub(super) fn run(args: RunArgs, cx: &Context) -> Result<Exit, Failed> {
             return Err(Problem::new(Code::E0411, Exit::Usage, what).try_this("node run --dev").into());
         }
     };
-    cx.say(&loaded.text(cx.lang));
+    if !join.is_empty() {
+        loaded.found.retain(|one| one.code != Code::W0112);
+    }
+    check::say(&loaded, cx);
     if loaded.errors() > 0 {
-        cx.hint(&check::summary(loaded.errors(), loaded.warnings()));
         return Ok(Exit::Config);
     }
     if args.check_only {

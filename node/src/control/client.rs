@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use tokio::{net::UnixStream, time::timeout};
 
-use super::{Document, Got, Lines, Op, PROTOCOL, Reply, Request, runtime_dir};
+use super::{Document, Got, Lines, Op, PROTOCOL, Reply, Request, framing::REPLY_MAX, runtime_dir};
 use crate::errors::{Code, Exit, Problem};
 
 /// Time in which a node must take a connection.
@@ -40,7 +40,7 @@ impl Client {
     /// There is no such node, or it does not let us.
     pub(crate) async fn ask(target: &Target, op: Op, body: &[u8], patience: Option<Duration>) -> Result<Self, Problem> {
         let stream = connect(target).await?;
-        let mut client = Self { lines: Lines::new(stream), patience };
+        let mut client = Self { lines: Lines::new(stream, REPLY_MAX), patience };
         let request = Request { protocol: PROTOCOL.to_owned(), op, body: body.len() as u64 };
         // A node that refuses may close before it has read everything; what it says then is still to be read.
         match client.lines.writer.line(&request, body).await {

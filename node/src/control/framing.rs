@@ -13,8 +13,10 @@ use tokio::{
     },
 };
 
-/// Longest line, in bytes. Longer: the connection is closed.
-pub(crate) const LINE_MAX: usize = 1024 * 1024;
+/// Longest line of a caller, in bytes. Longer: the connection is closed.
+pub(super) const REQUEST_MAX: usize = 64 * 1024;
+/// Longest line of a node, in bytes: room for the routes of the largest mesh.
+pub(super) const REPLY_MAX: usize = 16 * 1024 * 1024;
 
 /// One end of a connection.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub(crate) struct Reader {
     inner: BufReader<OwnedReadHalf>,
     /// A line that is not complete yet, so that a dropped read loses nothing.
     partial: Vec<u8>,
+    line_max: usize,
 }
 
 /// The writing half.
@@ -40,10 +43,13 @@ pub(crate) struct Writer {
 }
 
 impl Lines {
-    /// Speaks over a socket.
-    pub(crate) fn new(stream: UnixStream) -> Self {
+    /// Speaks over a socket, and takes lines of up to `line_max` bytes.
+    pub(crate) fn new(stream: UnixStream, line_max: usize) -> Self {
         let (read, write) = stream.into_split();
-        Self { reader: Reader { inner: BufReader::new(read), partial: Vec::new() }, writer: Writer { inner: write } }
+        Self {
+            reader: Reader { inner: BufReader::new(read), partial: Vec::new(), line_max },
+            writer: Writer { inner: write },
+        }
     }
 }
 
@@ -51,7 +57,7 @@ impl Reader {
     /// The next line; `None` once the other side has closed. Nothing is lost if the future is dropped.
     pub(crate) async fn line<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
         loop {
-            let room = LINE_MAX.saturating_sub(self.partial.len());
+            let room = self.line_max.saturating_sub(self.partial.len());
             let available = self.inner.fill_buf().await?;
             if available.is_empty() {
                 return if self.partial.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
@@ -99,7 +105,7 @@ mod tests {
     #[tokio::test]
     async fn lines_and_bodies_alternate() {
         let (here, there) = UnixStream::pair().unwrap();
-        let (mut here, mut there) = (Lines::new(here), Lines::new(there));
+        let (mut here, mut there) = (Lines::new(here, 100), Lines::new(there, 100));
         here.writer.line(&7, b"\n{x").await.unwrap();
         here.writer.line(&"eight", b"").await.unwrap();
         drop(here);
@@ -112,10 +118,10 @@ mod tests {
     #[tokio::test]
     async fn an_endless_line_is_refused() {
         let (here, there) = UnixStream::pair().unwrap();
-        let mut there = Lines::new(there);
+        let mut there = Lines::new(there, REQUEST_MAX);
         let write = tokio::spawn(async move {
-            let mut here = Lines::new(here);
-            let _ = here.writer.line(&"x".repeat(LINE_MAX), b"").await;
+            let mut here = Lines::new(here, REPLY_MAX);
+            let _ = here.writer.line(&"x".repeat(REQUEST_MAX), b"").await;
         });
         assert!(there.reader.line::<String>().await.is_err());
         drop(there);

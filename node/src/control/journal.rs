@@ -1,4 +1,4 @@
-//! What happened to the node: kept for `node events`, written to the log.
+//! What happened to the node, kept for `node events`.
 //!
 //! Bounds: the last [`KEPT`] events; a follower that is [`FOLLOW`] events behind misses the oldest and is told.
 
@@ -8,9 +8,8 @@ use std::{
     time::Duration,
 };
 
-use io_tokio::{Event, Mesh, Notice};
+use io_tokio::{Event, Events, Notice};
 use tokio::sync::broadcast;
-use tracing::{error, info, warn};
 
 use super::{
     Document as _, EventDoc, Lines,
@@ -42,14 +41,12 @@ impl Journal {
         Arc::new(Self { kept: Mutex::default(), news: broadcast::channel(FOLLOW).0 })
     }
 
-    /// Writes down what happens to a node until it is over.
-    pub(crate) async fn watch(self: Arc<Self>, mesh: &Mesh) {
-        let mut events = mesh.events();
+    /// Writes down events until the node is over.
+    pub(crate) async fn watch(self: Arc<Self>, mut events: Events) {
         while let Some(notice) = events.recv().await {
             match notice {
                 Notice::Event(event) => {
                     if let Some((kind, id, text)) = describe(&event) {
-                        log(&event, kind, &text);
                         self.enter(kind, id, text);
                     }
                 }
@@ -142,15 +139,4 @@ fn describe(event: &Event) -> Option<(&'static str, Option<String>, String)> {
 
 fn again(pause: Duration) -> String {
     format!("; next try in {}", clock::humane(pause))
-}
-
-fn log(event: &Event, kind: &str, text: &str) {
-    match event {
-        Event::Message(_) | Event::Done { .. } | Event::Hop { .. } => {}
-        Event::LinkUp { .. } | Event::Reachable { .. } | Event::Unreachable { .. } => info!(kind, "{text}"),
-        Event::LinkDown { .. } | Event::LinkFailed { .. } => warn!(kind, "{text}"),
-        Event::KeyConflict { .. } | Event::IdentityInUse { .. } | Event::StoreFailed | Event::Misuse(_) => {
-            error!(kind, "{text}");
-        }
-    }
 }

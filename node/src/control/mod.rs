@@ -1,6 +1,6 @@
 //! The language between a command and a running node: a Unix socket that only the node's user and root may use.
 //!
-//! One request per connection. A request and every reply is one line of JSON of at most `framing::LINE_MAX` bytes; a line whose
+//! One request per connection. A request and every reply is one line of JSON of bounded length; a line whose
 //! `body` is not zero is followed by so many raw bytes, so payloads are neither encoded nor copied. A request that
 //! streams ends when either side closes the connection.
 

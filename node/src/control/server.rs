@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Lines, PROTOCOL, Reply, Request, Session, remove_socket};
+use super::{Lines, PROTOCOL, Reply, Request, Session, framing::REQUEST_MAX, remove_socket};
 use crate::errors::{Code, Exit, Problem};
 
 /// Most connections at a time.
@@ -96,7 +96,7 @@ impl Drop for Server {
 
 async fn serve(stream: UnixStream, session: &Session) -> io::Result<()> {
     let caller = stream.peer_cred()?.uid();
-    let mut lines = Lines::new(stream);
+    let mut lines = Lines::new(stream, REQUEST_MAX);
     let result = if caller == 0 || caller == rustix::process::geteuid().as_raw() {
         match timeout(REQUEST_TIME, request(&mut lines)).await {
             Ok(Ok((request, body))) => session.answer(request.op, body, &mut lines).await,

@@ -15,7 +15,10 @@ use super::{
     Document as _, FoundDoc, HopDoc, IdDoc, Lines, Op, PingDoc, Receipt, Receipts, Reply, Status, StopDoc, TraceDoc,
     journal::Journal, mailbox::Mailboxes, refusal, views,
 };
-use crate::errors::{Code, Exit, Problem};
+use crate::{
+    errors::{Code, Exit, Problem},
+    run::Readiness,
+};
 
 /// What a running node is, apart from its mesh.
 #[derive(Clone, Debug)]
@@ -58,6 +61,8 @@ pub(crate) struct Session {
     pub(crate) journal: Arc<Journal>,
     /// Messages that a receiver took and did not acknowledge.
     pub(crate) mailboxes: Mailboxes,
+    /// Whether it takes messages.
+    pub(crate) readiness: Arc<Readiness>,
     /// Tells the process to end.
     pub(crate) stop: mpsc::Sender<Stop>,
 }
@@ -104,7 +109,7 @@ impl Session {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_ms: u64::try_from(self.facts.started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            ready: true,
+            ready: !self.readiness.is_draining(),
             listen: self.facts.listen.clone(),
             admin: self.facts.admin.clone(),
             links_up: up,

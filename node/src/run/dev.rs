@@ -54,6 +54,7 @@ mesh:
   network: dev
   auth: {{ tokens: [ {{ env: {TOKEN_VARIABLE} }} ] }}
   listen: [\"tcp://127.0.0.1:{USUAL_PORT}\"]
+log: {{ level: warn }}
 ",
             self.id,
             self.folder.display().to_string(),

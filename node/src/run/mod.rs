@@ -45,7 +45,7 @@ pub(crate) struct Start {
 
 /// Runs a node until it is told to stop.
 pub(crate) fn run(start: Start, cx: &Context) -> Result<Exit, Failed> {
-    let wishes = logs::Wishes { verbose: cx.verbose, quiet: cx.quiet || start.dev.is_some(), colour: cx.colour };
+    let wishes = logs::Wishes { verbose: cx.verbose, quiet: cx.quiet, colour: cx.colour };
     let guard = logs::start(&start.config.log, wishes)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|why| Problem::new(Code::E0310, Exit::Failed, format!("no event loop: {why}")))?;
@@ -60,7 +60,7 @@ async fn live(start: Start, cx: &Context) -> Result<Exit, Failed> {
     let mut signals = Signals::new()?;
     let (stop, mut stops) = mpsc::channel(16);
     let running = start::start(start, stop).await?;
-    running.announce(cx)?;
+    running.announce(cx);
     notify::ready();
     info!(id = %running.session.mesh.name(), "ready");
     let stop = loop {

@@ -12,7 +12,7 @@ use crate::{
     clock,
     config::Config,
     control::{self, Facts, Journal, Mailboxes, Server, Session, Stop},
-    errors::{Code, Exit, Failed, Problem},
+    errors::{Code, Exit, Problem},
 };
 
 /// A node with everything around it.
@@ -33,6 +33,7 @@ pub(super) async fn start(start: Start, stop: mpsc::Sender<Stop>) -> Result<Runn
     let started = Instant::now();
     let options = options::options(&config, &join);
     let mesh = start_mesh(options, dev.is_some()).await?;
+    let events = mesh.events();
     let listener = bind_admin(&config, dev.is_some()).await?;
     let server = Server::bind(&socket_path(&config, mesh.name().as_str())?)?;
     let schemes = config.mesh.listen.iter().map(|listen| listen.scheme.as_str());
@@ -53,14 +54,18 @@ pub(super) async fn start(start: Start, stop: mpsc::Sender<Stop>) -> Result<Runn
     let readiness = Arc::new(Readiness::new(!config.mesh.connect.is_empty() || !join.is_empty()));
     let journal = Journal::new();
     let mut tasks = JoinSet::new();
-    tasks.spawn({
-        let (journal, mesh) = (Arc::clone(&journal), mesh.clone());
-        async move { journal.watch(&mesh).await }
-    });
+    tasks.spawn(Arc::clone(&journal).watch(events));
     if let Some(listener) = listener {
         tasks.spawn(admin::serve(listener, admin::Admin { mesh: mesh.clone(), readiness: Arc::clone(&readiness) }));
     }
-    let session = Arc::new(Session { mesh, facts, journal, mailboxes: Mailboxes::default(), stop });
+    let session = Arc::new(Session {
+        mesh,
+        facts,
+        journal,
+        mailboxes: Mailboxes::default(),
+        readiness: Arc::clone(&readiness),
+        stop,
+    });
     tasks.spawn(server.run(Arc::clone(&session)));
     Ok(Running { session, tasks, readiness, dev })
 }
@@ -125,12 +130,13 @@ fn socket_path(config: &Config, id: &str) -> Result<std::path::PathBuf, Problem>
 
 impl Running {
     /// Says that the node is up, where, and how others join.
-    pub(super) fn announce(&self, cx: &Context) -> Result<(), Failed> {
+    pub(super) fn announce(&self, cx: &Context) {
         let facts = &self.session.facts;
         let id = self.session.mesh.name();
         let out = cx.output();
         if cx.format != Format::Table {
-            return out.json(&serde_json::json!({
+            // A node whose output nobody reads runs all the same.
+            let _ = out.json(&serde_json::json!({
                 "schema": "firelink.run/v1",
                 "id": id,
                 "listen": facts.listen,
@@ -139,6 +145,7 @@ impl Running {
                 "pid": std::process::id(),
                 "dev": self.dev.is_some(),
             }));
+            return;
         }
         let mode = if self.dev.is_some() { "  (development mode: loopback only, throw-away identity)" } else { "" };
         let listen = if facts.listen.is_empty() { "nowhere".to_owned() } else { facts.listen.join("  ") };
@@ -153,6 +160,6 @@ impl Running {
             text.push_str(&format!("  try       node --node {id} recv\n"));
         }
         text.push_str(&format!("ready in {}\n", clock::humane(facts.started.elapsed())));
-        out.text(&text)
+        let _ = out.text(&text);
     }
 }

@@ -274,6 +274,27 @@ fn what_arrives_over_a_link_that_is_down_is_ignored() {
 }
 
 #[test]
+fn only_what_is_newer_is_asked_for() {
+    let mut bench = before_two();
+    bench.run_until(ms(6_000));
+    let held = |number, incarnation, seq| v1::Held { origin: addr(number), incarnation: Incarnation(incarnation), seq };
+    let mut lines = [held(0, 6, 1), held(1, 1, 1), held(2, 1, 6), held(9, 1, 1)];
+    lines.sort();
+    let wanted = |bench: &mut Bench<Routing>| {
+        let body = lines.iter().fold(vec![], |body, line| postcard::to_extend(line, body).unwrap());
+        let scope = v1::SummaryScope::Range { first: NodeAddr(0), last: NodeAddr(u64::MAX) };
+        let summary = Event::Summary { link: link(1), header: v1::Summary { scope }, body: body.into() };
+        let frames = frames_in(&bench.handle(ms(6_000), summary), Kind::Want);
+        let mut bytes: Vec<u8> = frames.into_iter().flat_map(|(_, frame)| frame.body.to_vec()).collect();
+        let (addrs, []) = bytes.as_chunks_mut::<8>() else { panic!("whole addresses") };
+        addrs.iter().map(|bytes| NodeAddr(u64::from_le_bytes(*bytes))).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(wanted(&mut bench), [addr(0), addr(2), addr(9)].into());
+    bench.handle(ms(6_000), arrives(link(1), &signed(0, (6, 1), &[])));
+    assert_eq!(wanted(&mut bench), [addr(2), addr(9)].into(), "its own later life was told already");
+}
+
+#[test]
 fn full_summaries_are_not_given_at_every_question() {
     let mut bench = before_two();
     let ask = || Event::Summary {
