@@ -1,5 +1,7 @@
 //! Several nodes as processes: what the README promises, and every command that needs a peer.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::{fs, process::Child};
