@@ -60,6 +60,8 @@ pub const RECONNECT_JITTER_PER_MILLE: u32 = 300;
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Records sealed under one key before both sides move to the next (Noise rekey).
 pub const RECORDS_PER_KEY: u64 = 1 << 20;
+/// Most tokens that an accepting node tries on a handshake. More: the rest are not tried.
+pub const PSKS_MAX: usize = 8;
 
 // ---- identity
 
@@ -99,12 +101,29 @@ pub const FLOW_QUEUE_MESSAGES: usize = 65_536;
 pub const FLOW_QUEUE_BYTES: usize = 64 * 1_024 * 1_024;
 /// Most receivers with something waiting or unanswered. More: rejected as busy.
 pub const FLOWS_OUT_MAX: usize = 16_384;
-/// Most senders remembered. More: the longest idle one is forgotten.
+/// Most senders remembered. More: what a new one sends is dropped, and it tries again; forgetting one early could let a
+/// message in twice.
 pub const FLOWS_IN_MAX: usize = 16_384;
 /// Silence after which a flow without anything waiting is forgotten.
 pub const FLOW_IDLE: Duration = Duration::from_secs(600);
+/// Time between two looks for idle flows.
+pub const FLOW_SWEEP: Duration = Duration::from_secs(60);
+/// Most bytes of payload that one sender has transmitted to one receiver and that are not answered. More: they wait.
+pub const FLOW_FLIGHT_BYTES: usize = 16 * 1_024 * 1_024;
+/// Messages in flight that a flow begins with before it knows what the way carries. More: they wait.
+pub const PACE_INITIAL: usize = 256;
+/// Messages in flight that a flow falls back to when everything seems lost; also the most sent again per timeout.
+pub const PACE_MIN: usize = 64;
+/// Most refused messages in one acknowledgement. More: the rest follows once the sender has seen these.
+pub const REFUSALS_PER_ACK: usize = 64;
 /// Most messages handed to the application and not yet consumed by it. More: they wait, and the sender's window closes.
 pub const INBOX_MESSAGES: usize = 65_536;
+/// Most bytes of messages, from all senders together, that arrived out of order or wait for room in the inbox. More: what
+/// arrives is dropped, and its sender tries again.
+pub const INBOX_WAITING_BYTES: usize = 256 * 1_024 * 1_024;
+/// Longest time a message may take; a longer deadline is cut to it. What a receiver remembers of a sender
+/// ([`FLOW_IDLE`]) must outlive every copy of a message.
+pub const MESSAGE_DEADLINE_MAX: Duration = Duration::from_secs(300);
 /// Default of the time a message may take.
 pub const MESSAGE_DEADLINE: Duration = Duration::from_secs(10);
 /// First retransmission timeout of a flow without a measured round trip.
@@ -113,10 +132,14 @@ pub const RETRY_INITIAL: Duration = Duration::from_millis(500);
 pub const RETRY_MIN: Duration = Duration::from_millis(50);
 /// Longest retransmission timeout.
 pub const RETRY_MAX: Duration = Duration::from_secs(5);
-/// Longest time a client name may have, in bytes.
+/// Longest client name, in bytes. Longer: there is no such client.
 pub const CLIENT_NAME_MAX: usize = 64;
-/// Most receivers of one send to a list.
+/// Most clients of a node. More: not registered, and messages for them are refused.
+pub const CLIENTS_MAX: usize = 65_536;
+/// Most receivers of one send to a list. More: rejected as busy.
 pub const RECEIVERS_MAX: usize = 16_384;
+/// Most sends to a list that are not answered yet. More: rejected as busy.
+pub const LISTS_MAX: usize = 4_096;
 
 // ---- node
 
@@ -138,5 +161,12 @@ const _: () = {
     assert!(HEARTBEAT.as_millis() * 2 <= DEAD_AFTER.as_millis(), "one lost ping must not kill a link");
     assert!(ADVERT_REFRESH.as_secs() * 2 < ADVERT_EXPIRY.as_secs(), "one lost refresh must not expire an advert");
     assert!(RETRY_MIN.as_millis() <= RETRY_INITIAL.as_millis(), "retries grow");
+    assert!(
+        MESSAGE_DEADLINE_MAX.as_secs() * 2 <= FLOW_IDLE.as_secs(),
+        "a forgotten flow must have no copies under way"
+    );
+    assert!(MESSAGE_DEADLINE.as_secs() <= MESSAGE_DEADLINE_MAX.as_secs(), "the default deadline must be allowed");
+    assert!(PACE_MIN <= PACE_INITIAL && PACE_INITIAL <= FLOW_WINDOW, "a flow begins within its bounds");
+    assert!(66 + 11 * REFUSALS_PER_ACK <= HEADER_MAX, "an acknowledgement must fit a header");
     assert!(FLOW_WINDOW <= FLOW_QUEUE_MESSAGES, "what is in flight is part of what waits");
 };

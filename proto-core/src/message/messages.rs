@@ -5,38 +5,65 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Effect, Event};
+use super::{
+    Effect, Event,
+    arrivals::Arrivals,
+    env::{Env, Me, Parcel, client},
+    ledger::{Ledger, Report},
+    outflows::Outflows,
+    view::{InflowView, OutflowView},
+};
 use crate::{
     cx::Cx,
     error::Rejected,
     id::{NodeAddr, Token},
-    node::{Config, Send},
+    limits::{FLOW_SWEEP, MESSAGE_DEADLINE_MAX, RECEIVERS_MAX},
+    node::{Config, Outcome, Send},
+    probe::Counter,
     time::Time,
+    timers::earlier,
 };
 
-/// What this node has sent and not heard of, and what it has received and not handed on.
+/// What this node has sent and not heard of, and what it has received and not handed on. See the module's first lines.
 #[derive(Debug)]
-pub struct Messages {}
+pub struct Messages {
+    me: Me,
+    max_payload: usize,
+    draining: bool,
+    ledger: Ledger,
+    outflows: Outflows,
+    arrivals: Arrivals,
+    /// When idle flows are looked for; while there is any flow.
+    sweep_at: Option<Time>,
+}
 
 impl Messages {
     /// No flows yet.
     #[must_use]
-    pub fn new(_config: &Config) -> Self {
-        Self {}
+    pub fn new(config: &Config) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = config.seed;
+        let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        Self {
+            me: Me::new(config),
+            max_payload: config.message.max_payload,
+            draining: false,
+            ledger: Ledger::new(),
+            outflows: Outflows::new(seed, config.message.retry_max),
+            arrivals: Arrivals::new(seed, &config.message),
+            sweep_at: None,
+        }
     }
 
     /// Sends one message. With `report` its outcome comes as [`Effect::Done`].
     ///
     /// # Errors
     /// [`Rejected`]: nothing was sent.
-    pub fn send(
-        &mut self,
-        _cx: &mut Cx<'_>,
-        _token: Token,
-        _send: Send,
-        _fx: &mut Vec<Effect>,
-    ) -> Result<(), Rejected> {
-        Err(Rejected::Busy)
+    pub fn send(&mut self, cx: &mut Cx<'_>, token: Token, send: Send, fx: &mut Vec<Effect>) -> Result<(), Rejected> {
+        let result = self.try_send(cx, token, send, fx);
+        if result.is_err() {
+            cx.probe.count(Counter::MessagesRefused);
+        }
+        result
     }
 
     /// Sends one message to several nodes; one [`Effect::Done`] with every outcome.
@@ -45,31 +72,145 @@ impl Messages {
     /// [`Rejected`]: nothing was sent to anybody.
     pub fn send_many(
         &mut self,
-        _cx: &mut Cx<'_>,
-        _token: Token,
-        _to: Vec<NodeAddr>,
-        _payload: Bytes,
-        _deadline: Duration,
-        _fx: &mut Vec<Effect>,
+        cx: &mut Cx<'_>,
+        token: Token,
+        mut to: Vec<NodeAddr>,
+        payload: Bytes,
+        deadline: Duration,
+        fx: &mut Vec<Effect>,
     ) -> Result<(), Rejected> {
-        Err(Rejected::Busy)
+        to.sort_unstable();
+        to.dedup();
+        let list = self.admit(payload.len(), deadline).and_then(|()| match to.len() {
+            0 => Err(Rejected::NoReceiver),
+            1..=RECEIVERS_MAX => self.ledger.open_list(token, &to),
+            _ => Err(Rejected::Busy),
+        });
+        let list = list.inspect_err(|_| cx.probe.count(Counter::MessagesRefused))?;
+        let deadline = cx.now + deadline.min(MESSAGE_DEADLINE_MAX);
+        for (index, node) in (0..).zip(to) {
+            let report = Report::Listed { list, index };
+            let parcel = Parcel { payload: payload.clone(), to_client: None, from_client: None, deadline, report };
+            if let Err(rejected) = self.dispatch(cx, node, parcel, fx) {
+                self.ledger.begin();
+                self.ledger.settle(report, Outcome::Rejected(rejected), cx.probe, fx);
+            }
+        }
+        Ok(())
     }
 
     /// Takes in what happened.
-    pub fn handle(&mut self, _cx: &mut Cx<'_>, _event: Event<'_>, _fx: &mut Vec<Effect>) {}
+    pub fn handle(&mut self, cx: &mut Cx<'_>, event: Event<'_>, fx: &mut Vec<Effect>) {
+        let now = cx.now;
+        let Self { me, ledger, outflows, arrivals, .. } = self;
+        let mut env = Env { now, me, ledger, probe: cx.probe, fx };
+        match event {
+            Event::Data { header, body } => {
+                arrivals.data(&mut env, &header, body);
+                self.sweep_at.get_or_insert(now + FLOW_SWEEP);
+            }
+            Event::Ack(ack) => outflows.acknowledged(&mut env, &ack),
+            Event::Reset(reset) => outflows.reset(&mut env, reset),
+            Event::Reachable { node, incarnation } => outflows.reached(&mut env, node, incarnation),
+            Event::Unreachable { node } => outflows.lost_reach(node, now),
+            Event::Consumed { messages } => {
+                arrivals.inbox.consumed(messages);
+                arrivals.serve(&mut env);
+            }
+            Event::Client { client, present } => arrivals.inbox.set_client(client, present),
+            Event::Drain => {
+                self.draining = true;
+                arrivals.inbox.drain();
+                arrivals.serve(&mut env);
+            }
+        }
+    }
 
     /// Acts on deadlines that have come.
-    pub fn handle_timeout(&mut self, _cx: &mut Cx<'_>, _fx: &mut Vec<Effect>) {}
+    pub fn handle_timeout(&mut self, cx: &mut Cx<'_>, fx: &mut Vec<Effect>) {
+        let now = cx.now;
+        let Self { me, ledger, outflows, arrivals, .. } = self;
+        let mut env = Env { now, me, ledger, probe: cx.probe, fx };
+        arrivals.handle_timeout(&mut env);
+        outflows.handle_timeout(&mut env);
+        if self.sweep_at.is_some_and(|due| due <= now) {
+            outflows.sweep(now);
+            arrivals.sweep(now);
+            let any = !outflows.is_empty() || !arrivals.is_empty();
+            self.sweep_at = any.then_some(now + FLOW_SWEEP);
+        }
+    }
 
-    /// The next deadline and who wants it.
+    /// The next deadline and who wants it. "Now" while acknowledgements are gathered.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Time, &'static str)> {
-        None
+        let flows = earlier(self.arrivals.poll_timeout(), self.outflows.poll_timeout());
+        earlier(flows, self.sweep_at.map(|due| (due, "message: forget idle flows")))
     }
 
     /// How many messages wait for their outcome.
     #[must_use]
-    pub fn unanswered(&self) -> u64 {
-        0
+    pub const fn unanswered(&self) -> u64 {
+        self.ledger.unanswered()
+    }
+
+    /// Every flow from this node to another.
+    pub fn outflows(&self) -> impl Iterator<Item = OutflowView> {
+        self.outflows.views()
+    }
+
+    /// Every flow from another node to this one.
+    pub fn inflows(&self) -> impl Iterator<Item = InflowView> {
+        self.arrivals.views()
+    }
+
+    fn try_send(&mut self, cx: &mut Cx<'_>, token: Token, send: Send, fx: &mut Vec<Effect>) -> Result<(), Rejected> {
+        let Send { to, to_client, from_client, payload, deadline, report } = send;
+        self.admit(payload.len(), deadline)?;
+        let parcel = Parcel {
+            payload,
+            to_client: client(to_client)?,
+            from_client: client(from_client)?,
+            deadline: cx.now + deadline.min(MESSAGE_DEADLINE_MAX),
+            report: if report { Report::One(token) } else { Report::Nobody },
+        };
+        self.dispatch(cx, to, parcel, fx)
+    }
+
+    /// Whether a message may be sent at all.
+    fn admit(&self, len: usize, deadline: Duration) -> Result<(), Rejected> {
+        if self.draining {
+            return Err(Rejected::ShuttingDown);
+        }
+        if len > self.max_payload {
+            return Err(Rejected::TooLarge { len: len as u64, limit: self.max_payload as u64 });
+        }
+        if deadline.is_zero() {
+            return Err(Rejected::DeadlinePassed);
+        }
+        Ok(())
+    }
+
+    fn dispatch(
+        &mut self,
+        cx: &mut Cx<'_>,
+        to: NodeAddr,
+        parcel: Parcel,
+        fx: &mut Vec<Effect>,
+    ) -> Result<(), Rejected> {
+        let Self { me, ledger, outflows, arrivals, .. } = self;
+        ledger.begin();
+        let mut env = Env { now: cx.now, me, ledger, probe: cx.probe, fx };
+        let result = if to == me.addr {
+            arrivals.send_local(&mut env, parcel)
+        } else {
+            self.sweep_at.get_or_insert(cx.now + FLOW_SWEEP);
+            outflows.send(&mut env, to, parcel)
+        };
+        match result {
+            Ok(()) => cx.probe.count(Counter::MessagesSent),
+            Err(_) => self.ledger.withdraw(),
+        }
+        result
     }
 }

@@ -1,8 +1,52 @@
 //! Messages from node to node: in order per sender, acknowledged end to end, retried until a deadline, never twice.
+//!
+//! # Life of a message
+//!
+//! The sender numbers it when it first transmits it, and transmits it again until an acknowledgement covers its number or
+//! its deadline passes. The receiver hands messages to the application in the order of their numbers. The outcome:
+//!
+//! * **delivered**: the receiving application has it, once;
+//! * **rejected**: it does not and never will: the receiver refused it, or it was never transmitted;
+//! * **unknown**: it was transmitted, and no answer came before the deadline or before the receiver restarted.
+//!
+//! "The application has it" means: handed to its inbox. The inbox has a bounded number of places, given back by
+//! [`Event::Consumed`]; without one, messages wait unacknowledged and the sender is told to stop.
+//!
+//! # Why nothing is delivered twice, nor acknowledged for another
+//!
+//! 1. A sender never uses a number twice for one receiver within its own life, whatever the receiver's life, and whatever
+//!    flows it forgot in between. So (sender, its life, number) names one message.
+//! 2. A message carries the receiver's life that it was first transmitted to, and keeps it. Another life answers with a
+//!    reset and delivers nothing.
+//! 3. Within one life, the receiver delivers numbers in increasing order only, and remembers the next one per sender. It
+//!    ignores older lives of a sender than the newest it knows.
+//! 4. It forgets a sender only after `FLOW_IDLE` (600 s) in which nothing of it arrived. A copy that arrives later would
+//!    have to be under way for more than `FLOW_IDLE - MESSAGE_DEADLINE_MAX` (300 s), for no sender transmits a message
+//!    later than `MESSAGE_DEADLINE_MAX` (300 s) after it was sent. Links give up after seconds of silence and drop what
+//!    they hold, so no copy lives that long. A table full of senders makes the receiver deaf to new ones rather than
+//!    forgetful.
+//! 5. The sender says in every message which number is the oldest that it still awaits. The receiver skips what is older
+//!    and missing, and a new flow at the receiver begins there; so what it acknowledges by skipping is never awaited.
 
+mod arrivals;
+mod env;
+mod inbox;
+mod inflow;
+mod ledger;
+mod line;
+mod local;
 mod messages;
+mod outflow;
+mod outflows;
+mod pace;
+mod rto;
+mod view;
+
+#[cfg(test)]
+mod tests;
 
 pub use messages::Messages;
+pub use view::{InflowView, OutflowView};
 
 use alloc::{boxed::Box, sync::Arc};
 

@@ -1,9 +1,26 @@
 //! Who is at the other end, and nobody else listening: Noise sessions, identities, pins.
 
+mod handshake;
 mod identity;
 mod pins;
 mod provider;
+mod resolver;
+mod session;
 
+pub use handshake::{Handshake, HandshakeError, Local, PeerIdentity, Step};
 pub use identity::{Identity, Psk, PublicKey};
 pub use pins::{PinConflict, Pins};
-pub use provider::{Aead, Provider};
+#[cfg(feature = "aws-lc")]
+pub use provider::AWS_LC;
+pub use provider::{Aead, Provider, SOFTWARE};
+pub use session::Session;
+
+/// Every provider of this build.
+#[cfg(test)]
+fn provider_list() -> alloc::vec::Vec<&'static dyn Provider> {
+    alloc::vec![
+        SOFTWARE,
+        #[cfg(feature = "aws-lc")]
+        AWS_LC,
+    ]
+}

@@ -6,6 +6,8 @@
 
 mod frame;
 mod prelude;
+#[cfg(test)]
+mod tests;
 pub mod v1;
 
 pub use frame::{Frame, Head, Kind, decode, encode};

@@ -1,5 +1,15 @@
 //! Where the cryptography comes from. The one `dyn` of the core: chosen once, at the start, like rustls' provider.
 
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+mod software;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "aws-lc")]
+pub use aws_lc::AWS_LC;
+pub use software::SOFTWARE;
+
 use alloc::boxed::Box;
 use core::fmt::Debug;
 
@@ -30,4 +40,17 @@ pub trait Aead: Send + Sync {
     /// does not authenticate.
     #[must_use]
     fn open(&self, counter: u64, associated: &[u8], data: &mut [u8]) -> Option<usize>;
+}
+
+/// Length of the tag of both suites, in bytes.
+const TAG: usize = 16;
+
+/// A counter as the 96-bit nonce of its suite, as Noise lays it out: 32 zero bits, then the counter, most significant
+/// byte first for AES-GCM and last for ChaCha20-Poly1305.
+const fn nonce(suite: Suite, counter: u64) -> [u8; 12] {
+    let [a, b, c, d, e, f, g, h] = match suite {
+        Suite::AesGcm => counter.to_be_bytes(),
+        Suite::ChaChaPoly => counter.to_le_bytes(),
+    };
+    [0, 0, 0, 0, a, b, c, d, e, f, g, h]
 }

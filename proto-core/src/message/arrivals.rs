@@ -1,0 +1,242 @@
+//! Everything that arrives for this node's application, and the answers to it.
+//!
+//! A flow begins with the first message from a node and is forgotten after [`FLOW_IDLE`](crate::limits::FLOW_IDLE) without
+//! any. Flows that wait for room in the inbox take turns, one message each. Answers are gathered, and go out at the next
+//! timeout, which is due at once: one acknowledgement for all that came in between. A sender that was told to stop is told
+//! to go on when a quarter of the inbox is free.
+//!
+//! Bounds: [`FLOWS_IN_MAX`] flows, and as many resets between two timeouts; the rest gets no answer and tries again.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec::Vec,
+};
+
+use bytes::Bytes;
+
+use super::{
+    env::{Env, Parcel},
+    inbox::Inbox,
+    inflow::{Inflow, Served},
+    local::Local,
+    view::InflowView,
+};
+use crate::{
+    arena::{Arena, Handle},
+    collections::DetMap,
+    error::Rejected,
+    id::{Incarnation, NodeAddr},
+    limits::{CLIENT_NAME_MAX, FLOW_WINDOW, FLOWS_IN_MAX},
+    node::MessageConfig,
+    probe::Counter,
+    time::Time,
+    timers::earlier,
+    wire::{Frame, Kind, v1},
+};
+
+/// All that this node receives. See the module's first lines.
+#[derive(Debug)]
+pub(super) struct Arrivals {
+    pub(super) inbox: Inbox,
+    flows: Arena<Inflow>,
+    by_node: DetMap<NodeAddr, Handle<Inflow>>,
+    local: Local,
+    /// Who waits for room in the inbox, in turn.
+    turns: VecDeque<Source>,
+    /// Flows with an acknowledgement due.
+    acks: Vec<Handle<Inflow>>,
+    /// Senders that believe in another life of this node, with their own.
+    resets: BTreeMap<NodeAddr, Incarnation>,
+    /// Since when answers are due.
+    answers_due: Option<Time>,
+    /// Flows whose sender was told to stop.
+    stopped: BTreeSet<Handle<Inflow>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Local,
+    Flow(Handle<Inflow>),
+}
+
+impl Arrivals {
+    /// Nothing has arrived. `seed` varies where the table keeps things.
+    pub(super) fn new(seed: u64, config: &MessageConfig) -> Self {
+        Self {
+            inbox: Inbox::new(config),
+            flows: Arena::with_limit(FLOWS_IN_MAX),
+            by_node: DetMap::with_seed(seed),
+            local: Local::new(),
+            turns: VecDeque::new(),
+            acks: Vec::new(),
+            resets: BTreeMap::new(),
+            answers_due: None,
+            stopped: BTreeSet::new(),
+        }
+    }
+
+    /// Takes in a message from another node.
+    pub(super) fn data(&mut self, env: &mut Env<'_>, data: &v1::Data<'_>, body: Bytes) {
+        if !is_sound(env, data) {
+            env.probe.count(Counter::DroppedMalformed);
+            return;
+        }
+        let from = data.transit.src;
+        if data.dst_incarnation != env.me.incarnation {
+            if self.resets.len() < FLOWS_IN_MAX {
+                self.resets.insert(from, data.src_incarnation);
+                self.answers_due.get_or_insert(env.now);
+            }
+            return;
+        }
+        let Some(handle) = self.flow(env, data) else { return };
+        let Some(flow) = self.flows.get_mut(handle) else { return };
+        if flow.arrive(env, &mut self.inbox, data, body) && !flow.queued {
+            flow.queued = true;
+            self.turns.push_back(Source::Flow(handle));
+        }
+        self.ack_later(handle, env.now);
+    }
+
+    /// Takes a message from this node to itself.
+    ///
+    /// # Errors
+    /// [`Rejected::Busy`] if too much waits already.
+    pub(super) fn send_local(&mut self, env: &mut Env<'_>, parcel: Parcel) -> Result<(), Rejected> {
+        let waits = self.local.send(env, &mut self.inbox, parcel)?;
+        if waits && !self.local.queued {
+            self.local.queued = true;
+            self.turns.push_back(Source::Local);
+        }
+        Ok(())
+    }
+
+    /// Hands over what waits, as far as there is room; to be called when there may be more.
+    pub(super) fn serve(&mut self, env: &mut Env<'_>) {
+        while let Some(source) = self.turns.pop_front() {
+            match self.serve_one(env, source) {
+                Served::Yes => self.turns.push_back(source),
+                Served::Missing => {}
+                Served::Full => {
+                    self.turns.push_front(source);
+                    break;
+                }
+            }
+        }
+        if self.inbox.has_recovered() {
+            for handle in core::mem::take(&mut self.stopped) {
+                self.ack_later(handle, env.now);
+            }
+        }
+    }
+
+    /// Acts on deadlines that have come.
+    pub(super) fn handle_timeout(&mut self, env: &mut Env<'_>) {
+        self.local.expire(env);
+        if self.answers_due.take().is_none() {
+            return;
+        }
+        let window = self.inbox.window();
+        let mut acks = core::mem::take(&mut self.acks);
+        for handle in acks.drain(..) {
+            let Some(flow) = self.flows.get_mut(handle) else { continue };
+            flow.ack_due = false;
+            env.forward(flow.from(), flow.path(), flow.ack(env.me, window));
+            if window == 0 {
+                self.stopped.insert(handle);
+            }
+        }
+        self.acks = acks;
+        while let Some((node, life)) = self.resets.pop_first() {
+            let path = env.me.path_to(node);
+            let transit = env.me.transit(node, path);
+            let reset = v1::Reset { transit, incarnation: env.me.incarnation, dst_incarnation: life };
+            env.forward(node, path, Frame::new(Kind::Reset, &reset));
+        }
+    }
+
+    /// The next deadline and what for.
+    pub(super) fn poll_timeout(&self) -> Option<(Time, &'static str)> {
+        earlier(
+            self.answers_due.map(|due| (due, "message: answers")),
+            self.local.next_due().map(|due| (due, "message: deadline")),
+        )
+    }
+
+    /// Forgets the idle flows.
+    pub(super) fn sweep(&mut self, now: Time) {
+        let idle = self.flows.iter().filter(|(_, flow)| flow.is_idle(now)).map(|(handle, _)| handle);
+        for handle in idle.collect::<Vec<_>>() {
+            self.stopped.remove(&handle);
+            if let Some(flow) = self.flows.remove(handle) {
+                self.by_node.remove(&flow.from());
+                flow.forget(&mut self.inbox);
+            }
+        }
+    }
+
+    /// Whether there is no flow.
+    pub(super) fn is_empty(&self) -> bool {
+        self.flows.is_empty()
+    }
+
+    /// What people may see of the flows.
+    pub(super) fn views(&self) -> impl Iterator<Item = InflowView> {
+        self.flows.iter().map(|(_, flow)| flow.view())
+    }
+
+    /// The flow that a message belongs to; `None` if it comes from a life that is over, or nobody new can be remembered.
+    fn flow(&mut self, env: &Env<'_>, data: &v1::Data<'_>) -> Option<Handle<Inflow>> {
+        let (from, life) = (data.transit.src, data.src_incarnation);
+        let floor = data.seq.0 - u64::from(data.behind);
+        let Some(&handle) = self.by_node.get(&from) else {
+            let path = env.me.path_to(from);
+            let handle = self.flows.insert(Inflow::new(from, path, life, floor, env.now)).ok()?;
+            self.by_node.insert(from, handle);
+            return Some(handle);
+        };
+        let flow = self.flows.get_mut(handle)?;
+        if life < flow.life() {
+            return None;
+        }
+        if life > flow.life() {
+            flow.replace(&mut self.inbox, life, floor, env.now);
+        }
+        Some(handle)
+    }
+
+    fn serve_one(&mut self, env: &mut Env<'_>, source: Source) -> Served {
+        let handle = match source {
+            Source::Local => {
+                let served = self.local.serve(env, &mut self.inbox);
+                self.local.queued = served != Served::Missing;
+                return served;
+            }
+            Source::Flow(handle) => handle,
+        };
+        let Some(flow) = self.flows.get_mut(handle) else { return Served::Missing };
+        let served = flow.serve(env, &mut self.inbox);
+        flow.queued = served != Served::Missing;
+        if served == Served::Yes {
+            self.ack_later(handle, env.now);
+        }
+        served
+    }
+
+    fn ack_later(&mut self, handle: Handle<Inflow>, now: Time) {
+        if let Some(flow) = self.flows.get_mut(handle).filter(|flow| !flow.ack_due) {
+            flow.ack_due = true;
+            self.acks.push(handle);
+            self.answers_due.get_or_insert(now);
+        }
+    }
+}
+
+/// Whether a header can come from a node that keeps the protocol.
+fn is_sound(env: &Env<'_>, data: &v1::Data<'_>) -> bool {
+    let (seq, behind) = (data.seq.0, u64::from(data.behind));
+    data.transit.src != env.me.addr
+        && (1..u64::MAX / 2).contains(&seq)
+        && behind < seq.min(FLOW_WINDOW as u64)
+        && data.from_client.len() <= CLIENT_NAME_MAX
+}

@@ -1,0 +1,121 @@
+//! What the application takes: room in its inbox, and the clients that messages may be for.
+//!
+//! A message handed to the application holds a place until it is consumed. Without a free place messages wait with the
+//! flow they came in, and their senders' windows close. Bounds: `config.message.inbox` places, [`CLIENTS_MAX`] clients,
+//! [`INBOX_WAITING_BYTES`] held back by all flows together.
+
+use alloc::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    limits::{CLIENT_NAME_MAX, CLIENTS_MAX, FLOW_WINDOW, INBOX_WAITING_BYTES},
+    node::MessageConfig,
+    wire::v1::RefusalCode,
+};
+
+/// The application's side of everything that arrives.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    places: usize,
+    taken: usize,
+    max_payload: usize,
+    draining: bool,
+    clients: BTreeSet<Arc<str>>,
+    waiting_bytes: usize,
+}
+
+/// What the application says to a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It takes it; for this client.
+    Taken(Option<Arc<str>>),
+    /// It never will.
+    Refused(RefusalCode),
+    /// It has no room now.
+    Full,
+}
+
+impl Inbox {
+    /// Empty, without clients.
+    pub(super) fn new(config: &MessageConfig) -> Self {
+        Self {
+            places: config.inbox.max(1),
+            taken: 0,
+            max_payload: config.max_payload,
+            draining: false,
+            clients: BTreeSet::new(),
+            waiting_bytes: 0,
+        }
+    }
+
+    /// Takes a place for a message, if the application wants it and has room.
+    pub(super) fn admit(&mut self, to_client: &str, len: usize) -> Admission {
+        if self.draining {
+            return Admission::Refused(RefusalCode::ShuttingDown);
+        }
+        if len > self.max_payload {
+            return Admission::Refused(RefusalCode::TooLarge);
+        }
+        let client = match (to_client, self.clients.get(to_client)) {
+            ("", _) => None,
+            (_, Some(client)) => Some(client.clone()),
+            (_, None) => return Admission::Refused(RefusalCode::NoSuchClient),
+        };
+        if self.taken >= self.places {
+            return Admission::Full;
+        }
+        self.taken += 1;
+        Admission::Taken(client)
+    }
+
+    /// The application has taken messages out.
+    pub(super) fn consumed(&mut self, messages: u32) {
+        self.taken = self.taken.saturating_sub(messages as usize);
+    }
+
+    /// Refuses everything from now on.
+    pub(super) const fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// A client came or went.
+    pub(super) fn set_client(&mut self, client: Arc<str>, present: bool) {
+        if !present {
+            self.clients.remove(&client);
+        } else if !client.is_empty() && client.len() <= CLIENT_NAME_MAX && self.clients.len() < CLIENTS_MAX {
+            self.clients.insert(client);
+        }
+    }
+
+    /// How many messages a sender may have under way to here.
+    pub(super) fn window(&self) -> u32 {
+        let free = if self.draining { self.places } else { self.places - self.taken };
+        u32::try_from(free.min(FLOW_WINDOW)).unwrap_or(u32::MAX)
+    }
+
+    /// Whether enough room is free again to tell the senders that had to stop.
+    pub(super) const fn has_recovered(&self) -> bool {
+        let quarter = self.places / 4;
+        self.places - self.taken >= if quarter == 0 { 1 } else { quarter }
+    }
+
+    /// Books bytes that a flow holds back.
+    ///
+    /// # Errors
+    /// Nothing was booked; all flows together hold too much.
+    pub(super) const fn hold(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        if bytes > INBOX_WAITING_BYTES - self.waiting_bytes {
+            return Err(NoRoom);
+        }
+        self.waiting_bytes += bytes;
+        Ok(())
+    }
+
+    /// Frees bytes that a flow held back.
+    pub(super) const fn release(&mut self, bytes: usize) {
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
+    }
+}
+
+/// All flows together hold too much back already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoRoom;

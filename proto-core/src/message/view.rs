@@ -1,0 +1,49 @@
+//! What people may see of the flows.
+
+use core::time::Duration;
+
+use crate::id::{Incarnation, NodeAddr, Seq};
+
+/// One flow from this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutflowView {
+    /// The receiver.
+    pub to: NodeAddr,
+    /// Which life of it; `None` until it was within reach.
+    pub incarnation: Option<Incarnation>,
+    /// Whether it is within reach.
+    pub reachable: bool,
+    /// Messages never transmitted yet.
+    pub waiting: usize,
+    /// Messages transmitted and not answered.
+    pub in_flight: usize,
+    /// Bytes of payload of both.
+    pub bytes: usize,
+    /// How many more messages the receiver takes.
+    pub receiver_window: u32,
+    /// How many messages in flight the way seems to carry.
+    pub pace: u64,
+    /// The smoothed round trip, once measured.
+    pub round_trip: Option<Duration>,
+    /// Silence after which messages are sent again.
+    pub retry_after: Duration,
+    /// Transmissions beyond the first of each message.
+    pub retransmissions: u64,
+}
+
+/// One flow to this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InflowView {
+    /// The sender.
+    pub from: NodeAddr,
+    /// Which life of it.
+    pub incarnation: Incarnation,
+    /// The message whose turn it is.
+    pub next: Seq,
+    /// Messages that wait for others before them, or for room in the inbox.
+    pub waiting: usize,
+    /// Bytes held for them.
+    pub waiting_bytes: usize,
+    /// Refused messages whose sender may not know it yet.
+    pub refused: usize,
+}
