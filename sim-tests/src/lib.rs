@@ -6,6 +6,10 @@
 pub mod generate;
 pub mod invariants;
 pub mod oracle;
+pub mod run;
 pub mod scenario;
+pub mod shrink;
 pub mod snapshot;
+mod stopwatch;
+pub mod sweep;
 pub mod verdict;

@@ -9,8 +9,9 @@ use std::{
 };
 
 use bytes::Bytes;
+use io_sim::HostId;
 use proto_core::{
-    id::{Incarnation, Token},
+    id::{Incarnation, NodeAddr, Token},
     node::{Answer, Outcome},
     time::Time,
 };
@@ -19,7 +20,7 @@ use proto_core::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The sending node.
-    pub from: u16,
+    pub from: HostId,
     /// Which life of it.
     pub life: Incarnation,
     /// Counts up in that life, from 1.
@@ -35,7 +36,7 @@ impl Key {
     pub fn payload(self, len: u32) -> Bytes {
         let len = len.max(Self::LEN as u32);
         let mut bytes = Vec::with_capacity(len as usize);
-        bytes.extend_from_slice(&self.from.to_le_bytes());
+        bytes.extend_from_slice(&(self.from.0 as u16).to_le_bytes());
         bytes.extend_from_slice(&(self.life.0 as u16).to_le_bytes());
         bytes.extend_from_slice(&self.serial.to_le_bytes());
         bytes.extend_from_slice(&len.to_le_bytes());
@@ -54,7 +55,7 @@ impl Key {
         let (head, _) = payload.split_first_chunk::<{ Self::LEN }>()?;
         let [f0, f1, l0, l1, s0, s1, s2, s3, n0, n1, n2, n3, ..] = *head;
         let key = Self {
-            from: u16::from_le_bytes([f0, f1]),
+            from: HostId(u16::from_le_bytes([f0, f1]).into()),
             life: Incarnation(u16::from_le_bytes([l0, l1]).into()),
             serial: u32::from_le_bytes([s0, s1, s2, s3]),
         };
@@ -64,14 +65,14 @@ impl Key {
 
     /// Four bytes that another message hardly shares.
     fn mark(self) -> u32 {
-        let mixed = u64::from(self.from) << 48 ^ self.life.0 << 32 ^ u64::from(self.serial);
+        let mixed = u64::from(self.from.0) << 48 ^ self.life.0 << 32 ^ u64::from(self.serial);
         (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
     }
 }
 
 impl std::fmt::Display for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "message {} of node {} in life {}", self.serial, self.from, self.life)
+        write!(f, "message {} of {} in life {}", self.serial, self.from, self.life)
     }
 }
 
@@ -79,7 +80,7 @@ impl std::fmt::Display for Key {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Receivers {
     /// These nodes.
-    These(Vec<u16>),
+    These(Vec<HostId>),
     /// Whoever is within reach.
     Everyone,
 }
@@ -87,7 +88,7 @@ pub enum Receivers {
 impl Receivers {
     /// Whether a node is among them.
     #[must_use]
-    pub fn include(&self, node: u16) -> bool {
+    pub fn include(&self, node: HostId) -> bool {
         match self {
             Self::These(nodes) => nodes.contains(&node),
             Self::Everyone => true,
@@ -103,9 +104,9 @@ pub struct Sent {
     /// Whether it was sent after the calm had come, to be surely delivered.
     pub fresh: bool,
     /// Each time a receiver's application got it: who, and in which life.
-    pub handed: Vec<(u16, Incarnation)>,
+    pub handed: Vec<(HostId, Incarnation)>,
     /// What the sender was told, receiver by receiver.
-    pub told: Vec<(u16, Outcome)>,
+    pub told: Vec<(HostId, Outcome)>,
 }
 
 /// A request that must be answered once.
@@ -132,7 +133,7 @@ struct Life {
     /// Unanswered requests by the time their answer is due.
     open: BTreeSet<(Time, Token)>,
     /// The last serial that was handed over, by sender and its life.
-    last_handed: BTreeMap<(u16, Incarnation), u32>,
+    last_handed: BTreeMap<(HostId, Incarnation), u32>,
 }
 
 /// Counts of a run.
@@ -154,23 +155,23 @@ pub struct Counts {
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
     sent: BTreeMap<Key, Sent>,
-    lives: BTreeMap<u16, Life>,
+    lives: BTreeMap<HostId, Life>,
     counts: Counts,
 }
 
 impl Oracle {
     /// A node started a life. What the last one was asked will never be answered.
-    pub fn started(&mut self, node: u16, life: Incarnation) {
+    pub fn started(&mut self, node: HostId, life: Incarnation) {
         self.lives.insert(node, Life { number: life, ..Life::default() });
     }
 
     /// A node's life ended.
-    pub fn ended(&mut self, node: u16) {
+    pub fn ended(&mut self, node: HostId) {
         self.lives.remove(&node);
     }
 
     /// Names the next message of a running node.
-    pub fn next_key(&mut self, node: u16) -> Option<Key> {
+    pub fn next_key(&mut self, node: HostId) -> Option<Key> {
         let life = self.lives.get_mut(&node)?;
         life.serial += 1;
         Some(Key { from: node, life: life.number, serial: life.serial })
@@ -183,7 +184,7 @@ impl Oracle {
     }
 
     /// An application asked for something that must be answered within `within` of `now`, on the node's own clock.
-    pub fn asked(&mut self, node: u16, token: Token, now: Time, within: Duration, request: Request) {
+    pub fn asked(&mut self, node: HostId, token: Token, now: Time, within: Duration, request: Request) {
         let Some(life) = self.lives.get_mut(&node) else { return };
         let due = now + within;
         let Request { message, what, fresh } = request;
@@ -192,7 +193,7 @@ impl Oracle {
     }
 
     /// An application was handed a message. Returns the serial handed over before it in the same flow.
-    pub fn handed(&mut self, node: u16, key: Key) -> Option<u32> {
+    pub fn handed(&mut self, node: HostId, key: Key) -> Option<u32> {
         let life = self.lives.get_mut(&node)?;
         self.counts.handed += 1;
         if let Some(sent) = self.sent.get_mut(&key) {
@@ -202,12 +203,12 @@ impl Oracle {
     }
 
     /// A request was answered.
-    pub fn answered(&mut self, node: u16, token: Token, answer: &Answer, index: impl Fn(u64) -> Option<u16>) {
+    pub fn answered(&mut self, node: HostId, token: Token, answer: &Answer, host_of: impl Fn(NodeAddr) -> Option<HostId>) {
         let Some(asked) = self.lives.get_mut(&node).and_then(|life| life.answer(token, answer)) else { return };
         let Some(sent) = asked.and_then(|key| self.sent.get_mut(&key)) else { return };
-        let told: Vec<(u16, Outcome)> = match answer {
+        let told: Vec<(HostId, Outcome)> = match answer {
             Answer::Sent(outcome) => sent.sole_receiver().map(|to| (to, *outcome)).into_iter().collect(),
-            Answer::SentMany(list) => list.iter().filter_map(|(addr, what)| Some((index(addr.0)?, *what))).collect(),
+            Answer::SentMany(list) => list.iter().filter_map(|(addr, what)| Some((host_of(*addr)?, *what))).collect(),
             Answer::Rejected(reason) => {
                 sent.sole_receiver().map(|to| (to, Outcome::Rejected(*reason))).into_iter().collect()
             }
@@ -236,30 +237,30 @@ impl Oracle {
 
     /// A request of the present life of a node.
     #[must_use]
-    pub fn request(&self, node: u16, token: Token) -> Option<&Asked> {
+    pub fn request(&self, node: HostId, token: Token) -> Option<&Asked> {
         self.lives.get(&node)?.asked.get(&token)
     }
 
     /// Every request of the present life of a node.
-    pub fn requests(&self, node: u16) -> impl Iterator<Item = (Token, &Asked)> {
+    pub fn requests(&self, node: HostId) -> impl Iterator<Item = (Token, &Asked)> {
         self.lives.get(&node).into_iter().flat_map(|life| life.asked.iter().map(|(token, asked)| (*token, asked)))
     }
 
     /// The unanswered request of a node whose answer has been due longest.
     #[must_use]
-    pub fn first_due(&self, node: u16) -> Option<(Time, Token)> {
+    pub fn first_due(&self, node: HostId) -> Option<(Time, Token)> {
         self.lives.get(&node)?.open.first().copied()
     }
 
     /// How many requests of a node are unanswered.
     #[must_use]
-    pub fn open(&self, node: u16) -> usize {
+    pub fn open(&self, node: HostId) -> usize {
         self.lives.get(&node).map_or(0, |life| life.open.len())
     }
 
     /// The life of a node that runs.
     #[must_use]
-    pub fn life(&self, node: u16) -> Option<Incarnation> {
+    pub fn life(&self, node: HostId) -> Option<Incarnation> {
         self.lives.get(&node).map(|life| life.number)
     }
 
@@ -282,7 +283,7 @@ pub struct Request {
 }
 
 impl Sent {
-    fn sole_receiver(&self) -> Option<u16> {
+    fn sole_receiver(&self) -> Option<HostId> {
         match &self.to {
             Receivers::These(nodes) => nodes.first().copied().filter(|_| nodes.len() == 1),
             Receivers::Everyone => None,
@@ -304,7 +305,7 @@ impl Life {
 mod tests {
     use super::*;
 
-    const KEY: Key = Key { from: 3, life: Incarnation(2), serial: 77 };
+    const KEY: Key = Key { from: HostId(3), life: Incarnation(2), serial: 77 };
 
     #[test]
     fn a_payload_names_its_message() {
@@ -329,11 +330,11 @@ mod tests {
     #[test]
     fn a_new_life_forgets_what_the_last_one_was_asked() {
         let mut oracle = Oracle::default();
-        oracle.started(0, Incarnation(1));
+        oracle.started(HostId(0), Incarnation(1));
         let request = Request { message: None, what: "trace", fresh: false };
-        oracle.asked(0, Token(5), Time::from_secs(1), Duration::from_secs(2), request);
-        assert_eq!(oracle.first_due(0), Some((Time::from_secs(3), Token(5))));
-        oracle.started(0, Incarnation(2));
-        assert_eq!(oracle.first_due(0), None);
+        oracle.asked(HostId(0), Token(5), Time::from_secs(1), Duration::from_secs(2), request);
+        assert_eq!(oracle.first_due(HostId(0)), Some((Time::from_secs(3), Token(5))));
+        oracle.started(HostId(0), Incarnation(2));
+        assert_eq!(oracle.first_due(HostId(0)), None);
     }
 }

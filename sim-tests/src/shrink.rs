@@ -8,10 +8,11 @@
 
 use std::time::Duration;
 
+use io_sim::{HostConfig, HostSpec, WorldOptions};
 use proto_core::node::Metric;
 
 use crate::{
-    scenario::{App, Op, Scenario, Timers},
+    scenario::{Op, Scenario},
     stopwatch::Stopwatch,
     verdict::{Verdict, Violation},
 };
@@ -54,7 +55,7 @@ where
         let before = search.best.scenario.clone();
         search.ddmin(|scenario| &mut scenario.faults);
         search.ddmin(|scenario| &mut scenario.workload);
-        search.drop_nodes();
+        search.drop_hosts();
         search.ddmin(|scenario| &mut scenario.network.links);
         search.simplify();
         search.truncate();
@@ -131,15 +132,15 @@ impl<R: FnMut(&Scenario) -> Verdict> Search<R> {
         }
     }
 
-    fn drop_nodes(&mut self) {
-        for node in (0..self.best.scenario.nodes.len()).rev() {
-            let smaller = node.try_into().ok().and_then(|node| self.best.scenario.without_node(node));
-            if let Some(smaller) = smaller {
+    fn drop_hosts(&mut self) {
+        let hosts: Vec<_> = self.best.scenario.ids().collect();
+        for host in hosts.into_iter().rev() {
+            if let Some(smaller) = self.best.scenario.without_host(host) {
                 self.accept(smaller);
             }
         }
-        for node in 0..self.best.scenario.nodes.len() {
-            self.ddmin(|scenario| &mut scenario.nodes[node].dials);
+        for host in 0..self.best.scenario.hosts.len() {
+            self.ddmin(|scenario| &mut scenario.hosts[host].template.peers);
         }
     }
 
@@ -149,17 +150,11 @@ impl<R: FnMut(&Scenario) -> Verdict> Search<R> {
         for at in 0..self.best.scenario.workload.len() {
             self.change(|scenario| plain_op(&mut scenario.workload[at].op));
         }
-        self.change(|scenario| scenario.network.default = crate::scenario::plain_link());
-        let all = |scenario: &mut Scenario, edit: fn(&mut crate::scenario::NodeSpec)| {
-            scenario.nodes.iter_mut().for_each(edit);
-        };
-        self.change(|scenario| all(scenario, |node| node.timers = Timers::default()));
-        self.change(|scenario| all(scenario, |node| node.metric = Metric::Hops));
-        self.change(|scenario| all(scenario, |node| node.clock_ppm = 0));
-        self.change(|scenario| all(scenario, |node| node.app = App::Prompt));
-        self.change(|scenario| all(scenario, |node| node.transit = true));
-        self.change(|scenario| all(scenario, |node| node.dials.iter_mut().for_each(|dial| dial.cost = 0)));
-        self.change(|scenario| scenario.survivors = (0..).take(scenario.nodes.len()).collect());
+        self.change(|scenario| scenario.network.options = WorldOptions::default());
+        for plain in PLAIN_HOST {
+            self.change(|scenario| scenario.hosts.iter_mut().for_each(plain));
+        }
+        self.change(|scenario| scenario.survivors = scenario.ids().collect());
         for step_ms in [1_000, 100, 10] {
             self.change(|scenario| {
                 scenario.faults.iter_mut().for_each(|timed| timed.at_ms -= timed.at_ms % step_ms);
@@ -169,6 +164,20 @@ impl<R: FnMut(&Scenario) -> Verdict> Search<R> {
         self.change(|scenario| scenario.seed = 0);
     }
 }
+
+/// Edits that make a host plainer, the ones that change most first.
+const PLAIN_HOST: [fn(&mut HostSpec); 7] = [
+    |host| {
+        let peers = std::mem::take(&mut host.template.peers);
+        host.template = HostConfig { peers, ..HostConfig::default() };
+    },
+    |host| host.template.metric = Metric::Hops,
+    |host| host.clock_ppm = 0,
+    |host| host.template.consume_after = HostConfig::default().consume_after,
+    |host| host.template.transit = true,
+    |host| host.template.inbox = HostConfig::default().inbox,
+    |host| host.template.peers.iter_mut().for_each(|peer| peer.cost = 0),
+];
 
 fn plain_op(op: &mut Op) {
     match op {

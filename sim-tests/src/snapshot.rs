@@ -1,9 +1,10 @@
 //! What every node believes, and what is really so, at one moment. Invariants over state see this and nothing else, so a
 //! test can make up a bad one.
 
-use proto_core::id::{Incarnation, NodeAddr, NodeName};
+use std::time::Duration;
 
-use crate::scenario::Timers;
+use io_sim::{HostConfig, HostId};
+use proto_core::id::{Incarnation, NodeAddr, NodeName};
 
 /// All nodes at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Snapshot {
     /// For every pair, how long nothing that `from` sends has been able to reach `to`; 0 if it can. See
     /// [`Snapshot::cut_ms`].
     pub cut_ms: Vec<u64>,
+    /// The longest that what is on its way may take to arrive.
+    pub wire_ms: u64,
 }
 
 /// What a process does.
@@ -48,6 +51,8 @@ pub struct NodeSnap {
     pub transit: bool,
     /// Its timers.
     pub timers: Timers,
+    /// Whom it dials.
+    pub dials: Vec<NodeAddr>,
 
     /// Its links.
     pub links: Vec<LinkSnap>,
@@ -61,6 +66,33 @@ pub struct NodeSnap {
     pub counts: NodeCounts,
 }
 
+/// The timers of a node that bounds depend on, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timers {
+    /// Silence after which a link is pinged.
+    pub heartbeat_ms: u64,
+    /// Silence after which a link is given up.
+    pub dead_after_ms: u64,
+    /// Time after which an unchanged advert is sent anew.
+    pub advert_refresh_ms: u64,
+    /// Age at which an advert is dropped.
+    pub advert_expiry_ms: u64,
+}
+
+impl Timers {
+    /// The timers of a configuration.
+    #[must_use]
+    pub fn of(config: &HostConfig) -> Self {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            heartbeat_ms: ms(config.heartbeat),
+            dead_after_ms: ms(config.dead_after),
+            advert_refresh_ms: ms(config.advert_refresh),
+            advert_expiry_ms: ms(config.advert_expiry),
+        }
+    }
+}
+
 /// A link as one end sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkSnap {
@@ -70,6 +102,8 @@ pub struct LinkSnap {
     pub addr: NodeAddr,
     /// Which life of it.
     pub life: Incarnation,
+    /// The session's number, which both ends must agree on.
+    pub session: u64,
     /// What crossing it costs.
     pub cost: u32,
     /// Frames that wait on its lanes.
@@ -133,24 +167,29 @@ pub struct NodeCounts {
 impl Snapshot {
     /// For how long nothing that `from` sends has been able to reach `to`.
     #[must_use]
-    pub fn cut_ms(&self, from: usize, to: usize) -> u64 {
-        self.cut_ms.get(from * self.nodes.len() + to).copied().unwrap_or(0)
+    pub fn cut_ms(&self, from: HostId, to: HostId) -> u64 {
+        self.cut_ms.get(from.0 as usize * self.nodes.len() + to.0 as usize).copied().unwrap_or(0)
     }
 
-    /// The place of an address.
+    /// Every node with its host.
+    pub fn hosts(&self) -> impl Iterator<Item = (HostId, &NodeSnap)> {
+        (0..).map(HostId).zip(&self.nodes)
+    }
+
+    /// The node of an address, with its host.
     #[must_use]
-    pub fn index(&self, addr: NodeAddr) -> Option<usize> {
-        self.nodes.iter().position(|node| node.addr == addr)
+    pub fn find(&self, addr: NodeAddr) -> Option<(HostId, &NodeSnap)> {
+        self.hosts().find(|(_, node)| node.addr == addr)
     }
 
-    /// Nodes that run, with their place.
-    pub fn running(&self) -> impl Iterator<Item = (usize, &NodeSnap)> {
-        self.nodes.iter().enumerate().filter(|(_, node)| node.alive == Alive::Running)
+    /// Nodes that run.
+    pub fn running(&self) -> impl Iterator<Item = (HostId, &NodeSnap)> {
+        self.hosts().filter(|(_, node)| node.alive == Alive::Running)
     }
 
-    /// Nodes that must be well after the calm, with their place.
-    pub fn survivors(&self) -> impl Iterator<Item = (usize, &NodeSnap)> {
-        self.nodes.iter().enumerate().filter(|(_, node)| node.survivor)
+    /// Nodes that must be well after the calm.
+    pub fn survivors(&self) -> impl Iterator<Item = (HostId, &NodeSnap)> {
+        self.hosts().filter(|(_, node)| node.survivor)
     }
 }
 
@@ -166,7 +205,8 @@ impl NodeSnap {
             life: Incarnation(1),
             survivor: true,
             transit: true,
-            timers: Timers::default(),
+            timers: Timers::of(&HostConfig::default()),
+            dials: Vec::new(),
             links: Vec::new(),
             routes: Vec::new(),
             adverts: Vec::new(),

@@ -1,5 +1,8 @@
 //! Draws for the generators. Integers only, so that a seed means the same on every platform.
 
+use std::time::Duration;
+
+use io_sim::HostId;
 use proto_core::rng::Rng;
 
 /// A seeded generator with the distributions that scenarios need.
@@ -50,30 +53,35 @@ impl Draw {
         usize::try_from(self.0.below(len as u64)).unwrap_or(0)
     }
 
-    /// A node of so many.
-    pub(crate) fn node(&mut self, nodes: u16) -> u16 {
-        u16::try_from(self.0.below(nodes.into())).unwrap_or(0)
+    /// As [`Draw::scale`], in microseconds.
+    pub(crate) fn scale_us(&mut self, low: u64, high: u64) -> Duration {
+        Duration::from_micros(self.scale(low, high))
     }
 
-    /// Two different nodes of so many.
-    pub(crate) fn pair(&mut self, nodes: u16) -> (u16, u16) {
-        let a = self.node(nodes);
-        let b = (a + 1 + self.node(nodes - 1)) % nodes;
-        (a, b)
+    /// A host of so many.
+    pub(crate) fn host(&mut self, hosts: u32) -> HostId {
+        HostId(u32::try_from(self.0.below(hosts.into())).unwrap_or(0))
     }
 
-    /// Some of the nodes, `least` to `most` of them, in order.
-    pub(crate) fn some(&mut self, nodes: u16, least: u16, most: u16) -> Vec<u16> {
+    /// Two different hosts of so many.
+    pub(crate) fn pair(&mut self, hosts: u32) -> (HostId, HostId) {
+        let a = self.host(hosts);
+        let b = (a.0 + 1 + self.host(hosts - 1).0) % hosts;
+        (a, HostId(b))
+    }
+
+    /// Some of the hosts, `least` to `most` of them, in order.
+    pub(crate) fn some(&mut self, hosts: u32, least: u32, most: u32) -> Vec<HostId> {
         let count = self.between(least.into(), most.into());
-        let mut all = self.shuffled(nodes);
+        let mut all = self.shuffled(hosts);
         all.truncate(usize::try_from(count).unwrap_or(0));
         all.sort_unstable();
         all
     }
 
-    /// All nodes in random order.
-    pub(crate) fn shuffled(&mut self, nodes: u16) -> Vec<u16> {
-        let mut all: Vec<_> = (0..nodes).collect();
+    /// All hosts in random order.
+    pub(crate) fn shuffled(&mut self, hosts: u32) -> Vec<HostId> {
+        let mut all: Vec<_> = (0..hosts).map(HostId).collect();
         for last in (1..all.len()).rev() {
             let other = self.place(last + 1);
             all.swap(last, other);
@@ -106,7 +114,7 @@ mod tests {
             assert!((3..=9).contains(&draw.between(3, 9)));
             assert!((10..=1_000).contains(&draw.scale(10, 1_000)));
             let (a, b) = draw.pair(3);
-            assert!(a != b && a < 3 && b < 3);
+            assert!(a != b && a.0 < 3 && b.0 < 3);
             assert!((1..=2).contains(&draw.some(4, 1, 2).len()));
             assert_eq!(draw.weighted(&[('a', 0), ('b', 2), ('c', 0)]), Some('b'));
         }

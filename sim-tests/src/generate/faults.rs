@@ -1,18 +1,24 @@
 //! What breaks, how often, and when it is mended again.
 
+use std::time::Duration;
+
+use io_sim::{Fault, HostId, LinkSpec, Loss, Partition};
+
 use super::draw::Draw;
-use crate::scenario::{Fault, LinkShape, NodeIx, Partition, TimedFault};
+use crate::scenario::TimedFault;
 
 /// Kinds of faults that a swarm switches on and off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Crash,
+    Kill,
     Stop,
     Pause,
     Split,
     OneWay,
     Bridge,
     Ring,
+    Isolate,
     Lossy,
     Slow,
     Far,
@@ -20,17 +26,21 @@ pub(super) enum Kind {
     Clock,
     Cut,
     Corrupt,
+    SlowApplication,
+    Disk,
 }
 
 /// Every kind.
-pub(super) const ALL: [Kind; 14] = [
+const ALL: [Kind; 18] = [
     Kind::Crash,
+    Kind::Kill,
     Kind::Stop,
     Kind::Pause,
     Kind::Split,
     Kind::OneWay,
     Kind::Bridge,
     Kind::Ring,
+    Kind::Isolate,
     Kind::Lossy,
     Kind::Slow,
     Kind::Far,
@@ -38,6 +48,8 @@ pub(super) const ALL: [Kind; 14] = [
     Kind::Clock,
     Kind::Cut,
     Kind::Corrupt,
+    Kind::SlowApplication,
+    Kind::Disk,
 ];
 
 /// The mix of one seed.
@@ -63,8 +75,8 @@ impl Swarm {
     }
 
     /// Faults up to `until_ms`, with what mends them, in order of time.
-    pub(super) fn faults(&self, draw: &mut Draw, nodes: u16, shape: LinkShape, until_ms: u64) -> Vec<TimedFault> {
-        let mut list = List { faults: Vec::new(), until_ms, nodes, shape };
+    pub(super) fn faults(&self, draw: &mut Draw, hosts: u32, usual: LinkSpec, until_ms: u64) -> Vec<TimedFault> {
+        let mut list = List { faults: Vec::new(), until_ms, hosts, usual };
         // The mesh forms undisturbed in half of the seeds, and is hit while it forms in the others.
         let mut at_ms = if draw.percent(50) { draw.between(1_000, 5_000) } else { 0 };
         loop {
@@ -84,8 +96,8 @@ impl Swarm {
 struct List {
     faults: Vec<TimedFault>,
     until_ms: u64,
-    nodes: u16,
-    shape: LinkShape,
+    hosts: u32,
+    usual: LinkSpec,
 }
 
 impl List {
@@ -97,21 +109,23 @@ impl List {
 
     fn add(&mut self, draw: &mut Draw, kind: Kind, at_ms: u64) {
         let mended_ms = at_ms + draw.scale(20, 10_000);
-        let node = draw.node(self.nodes);
-        let (from, to) = draw.pair(self.nodes);
+        let host = draw.host(self.hosts);
+        let (from, to) = draw.pair(self.hosts);
         match kind {
-            Kind::Crash => self.down(draw, at_ms, mended_ms, node, Fault::Crash { node }),
-            Kind::Stop => self.down(draw, at_ms, mended_ms, node, Fault::Stop { node }),
-            Kind::Pause => self.push(at_ms, Fault::Pause { node, for_ms: draw.scale_u32(10, 10_000) }),
-            Kind::Split | Kind::OneWay | Kind::Bridge | Kind::Ring => {
-                self.push(at_ms, Fault::Partition(self.partition(draw, kind)));
+            Kind::Crash => self.down(draw, at_ms, mended_ms, host, Fault::Crash { host }),
+            Kind::Kill => self.down(draw, at_ms, mended_ms, host, Fault::Kill { host }),
+            Kind::Stop => self.down(draw, at_ms, mended_ms, host, Fault::Stop { host }),
+            Kind::Pause => self.push(at_ms, Fault::Pause { host, for_ms: draw.scale(10, 10_000) }),
+            Kind::Split | Kind::OneWay | Kind::Bridge | Kind::Ring | Kind::Isolate => {
+                let kind = self.partition(draw, kind);
+                self.push(at_ms, Fault::Partition { kind });
                 self.push(mended_ms, Fault::Heal);
             }
             Kind::Lossy | Kind::Slow | Kind::Far => {
-                let shape = worse(draw, kind, self.shape);
+                let spec = worse(draw, kind, self.usual);
                 let both = draw.percent(50);
-                self.reshape(at_ms, from, to, both, shape);
-                self.reshape(mended_ms, from, to, both, self.shape);
+                self.path(at_ms, from, to, both, spec);
+                self.path(mended_ms, from, to, both, self.usual);
             }
             Kind::Flap => {
                 let period = draw.scale(20, 2_000);
@@ -119,35 +133,44 @@ impl List {
                     self.push(at_ms + beat * period, Fault::CutStreams { a: from, b: to });
                 }
             }
-            Kind::Clock => self.push(at_ms, Fault::ClockRate { node, ppm: drift(draw) }),
+            Kind::Clock => self.push(at_ms, Fault::ClockRate { host, ppm: drift(draw) }),
             Kind::Cut => self.push(at_ms, Fault::CutStreams { a: from, b: to }),
             Kind::Corrupt => self.push(at_ms, Fault::Corrupt { from, to }),
+            Kind::SlowApplication => {
+                let consume_after_ms = draw.scale(1, 4_000);
+                self.push(at_ms, Fault::SlowApplication { host, consume_after_ms });
+                self.push(mended_ms, Fault::SlowApplication { host, consume_after_ms: 0 });
+            }
+            Kind::Disk => self.push(at_ms, Fault::FailDisk { host }),
         }
     }
 
-    fn down(&mut self, draw: &mut Draw, at_ms: u64, mended_ms: u64, node: NodeIx, fault: Fault) {
+    fn down(&mut self, draw: &mut Draw, at_ms: u64, mended_ms: u64, host: HostId, fault: Fault) {
         self.push(at_ms, fault);
         if draw.percent(85) {
-            self.push(mended_ms, Fault::Restart { node });
+            self.push(mended_ms, Fault::Restart { host });
         }
     }
 
-    fn reshape(&mut self, at_ms: u64, from: NodeIx, to: NodeIx, both: bool, shape: LinkShape) {
-        self.push(at_ms, Fault::Shape { from, to, shape });
+    fn path(&mut self, at_ms: u64, from: HostId, to: HostId, both: bool, spec: LinkSpec) {
+        self.push(at_ms, Fault::Link { from, to, spec });
         if both {
-            self.push(at_ms, Fault::Shape { from: to, to: from, shape });
+            self.push(at_ms, Fault::Link { from: to, to: from, spec });
         }
     }
 
     fn partition(&self, draw: &mut Draw, kind: Kind) -> Partition {
-        let most = (self.nodes / 2).max(1);
-        let side = draw.some(self.nodes, 1, most);
+        let one = draw.some(self.hosts, 1, (self.hosts / 2).max(1));
+        let bridge = draw.host(self.hosts);
+        let other: Vec<_> = (0..self.hosts).map(HostId).filter(|host| !one.contains(host)).collect();
         match kind {
-            Kind::OneWay => Partition::OneWay { mute: side },
-            Kind::Bridge => Partition::Bridge { side, bridge: draw.node(self.nodes) },
-            Kind::Ring => Partition::Ring { order: draw.shuffled(self.nodes) },
+            Kind::OneWay => Partition::OneWay { from: one, to: other },
+            Kind::Bridge => Partition::Bridge { left: one, bridge, right: other },
+            Kind::Ring => Partition::Ring { order: draw.shuffled(self.hosts) },
+            Kind::Isolate => Partition::Isolate { host: bridge },
             Kind::Split
             | Kind::Crash
+            | Kind::Kill
             | Kind::Stop
             | Kind::Pause
             | Kind::Lossy
@@ -156,25 +179,41 @@ impl List {
             | Kind::Flap
             | Kind::Clock
             | Kind::Cut
-            | Kind::Corrupt => Partition::Split { side },
+            | Kind::Corrupt
+            | Kind::SlowApplication
+            | Kind::Disk => Partition::Symmetric { left: one, right: other },
         }
     }
 }
 
 /// A direction that is worse than usual in one way.
-fn worse(draw: &mut Draw, kind: Kind, usual: LinkShape) -> LinkShape {
-    let mut shape = usual;
+fn worse(draw: &mut Draw, kind: Kind, usual: LinkSpec) -> LinkSpec {
+    let mut spec = usual;
     if kind == Kind::Lossy {
-        shape.loss_per_mille = draw.scale_u32(5, 300);
-        shape.duplicate_per_mille = draw.scale_u32(1, 200);
-        shape.reorder_per_mille = draw.scale_u32(1, 200);
+        spec.loss = loss(draw);
+        spec.duplicate_per_mille = draw.scale_u32(1, 200);
+        spec.reorder_per_mille = draw.scale_u32(1, 200);
+        spec.corrupt_per_mille = if draw.percent(50) { 0 } else { draw.scale_u32(1, 50) };
     } else if kind == Kind::Slow {
-        shape.bytes_per_sec = draw.scale_u32(16 * 1_024, 1_024 * 1_024);
+        spec.rate_bytes_per_s = draw.scale(16 * 1_024, 1_024 * 1_024);
+        spec.queue_bytes = draw.scale(4 * 1_024, 1_024 * 1_024);
     } else {
-        shape.latency_us = draw.scale_u32(5_000, 400_000);
-        shape.jitter_us = draw.scale_u32(100, 100_000);
+        spec.latency = draw.scale_us(5_000, 400_000);
+        spec.jitter = Duration::from_micros(draw.scale(100, 100_000));
     }
-    shape
+    spec
+}
+
+fn loss(draw: &mut Draw) -> Loss {
+    if draw.percent(50) {
+        return Loss::Bernoulli { per_mille: draw.scale_u32(5, 300) };
+    }
+    Loss::GilbertElliott {
+        to_bad_per_mille: draw.scale_u32(1, 50),
+        to_good_per_mille: draw.scale_u32(50, 500),
+        good_per_mille: draw.between_u32(0, 10),
+        bad_per_mille: draw.scale_u32(100, 800),
+    }
 }
 
 /// A clock that is off: mostly as quartz is, sometimes as a bad virtual machine is.

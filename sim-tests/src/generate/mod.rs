@@ -21,14 +21,14 @@ pub struct Family {
     pub name: &'static str,
     /// What it is about.
     pub about: &'static str,
-    make: fn(&mut draw::Draw) -> Scenario,
+    make: fn(&draw::Draw) -> Scenario,
 }
 
 impl Family {
     /// The scenario of a seed.
     #[must_use]
     pub fn generate(&self, seed: u64) -> Scenario {
-        let mut scenario = (self.make)(&mut draw::Draw::new(self.name, seed));
+        let mut scenario = (self.make)(&draw::Draw::new(self.name, seed));
         self.name.clone_into(&mut scenario.name);
         scenario.seed = seed;
         scenario
@@ -43,8 +43,9 @@ pub fn family(name: &str) -> Option<&'static Family> {
 
 #[cfg(test)]
 mod tests {
+    use io_sim::Fault;
+
     use super::*;
-    use crate::scenario::Fault;
 
     #[test]
     fn every_seed_of_every_family_is_sound() {
@@ -52,7 +53,7 @@ mod tests {
             for seed in 0..200 {
                 let scenario = family.generate(seed);
                 assert_eq!(scenario.check(), Ok(()), "{} {seed}", family.name);
-                assert!(scenario.survivors.len() > scenario.nodes.len() / 2, "{} {seed}", family.name);
+                assert!(scenario.survivors.len() > scenario.hosts.len() / 2, "{} {seed}", family.name);
                 assert!(!scenario.workload.is_empty(), "{} {seed}", family.name);
             }
         }
@@ -73,8 +74,8 @@ mod tests {
             ("crash", |fault| matches!(fault, Fault::Crash { .. })),
             ("stop", |fault| matches!(fault, Fault::Stop { .. })),
             ("pause", |fault| matches!(fault, Fault::Pause { .. })),
-            ("partition", |fault| matches!(fault, Fault::Partition(_))),
-            ("shape", |fault| matches!(fault, Fault::Shape { .. })),
+            ("partition", |fault| matches!(fault, Fault::Partition { .. })),
+            ("link", |fault| matches!(fault, Fault::Link { .. })),
             ("cut", |fault| matches!(fault, Fault::CutStreams { .. })),
             ("corrupt", |fault| matches!(fault, Fault::Corrupt { .. })),
         ];

@@ -1,5 +1,7 @@
 //! What applications ask for while things break.
 
+use io_sim::HostId;
+
 use super::draw::Draw;
 use crate::scenario::{Op, TimedOp};
 
@@ -31,7 +33,7 @@ enum Kind {
 }
 
 /// Requests up to `until_ms`, in order of time.
-pub(super) fn requests(draw: &mut Draw, nodes: u16, load: Load, until_ms: u64) -> Vec<TimedOp> {
+pub(super) fn requests(draw: &mut Draw, hosts: u32, load: Load, until_ms: u64) -> Vec<TimedOp> {
     let weights = [
         (Kind::Send, 60),
         (Kind::Unreported, draw.between_u32(0, 20)),
@@ -50,12 +52,12 @@ pub(super) fn requests(draw: &mut Draw, nodes: u16, load: Load, until_ms: u64) -
             return ops;
         }
         let kind = draw.weighted(&weights).unwrap_or(Kind::Send);
-        request(draw, nodes, load, kind, at_ms, &mut ops);
+        request(draw, hosts, load, kind, at_ms, &mut ops);
     }
 }
 
-fn request(draw: &mut Draw, nodes: u16, load: Load, kind: Kind, at_ms: u64, ops: &mut Vec<TimedOp>) {
-    let (from, to) = draw.pair(nodes);
+fn request(draw: &mut Draw, hosts: u32, load: Load, kind: Kind, at_ms: u64, ops: &mut Vec<TimedOp>) {
+    let (from, to) = draw.pair(hosts);
     let deadline_ms = draw.scale_u32(50, load.deadline_max_ms);
     let bytes = if draw.percent(80) { draw.between_u32(16, 256) } else { draw.scale_u32(256, load.bytes_max.max(257)) };
     let send = |report| Op::Send { from, to, bytes, deadline_ms, report };
@@ -67,10 +69,10 @@ fn request(draw: &mut Draw, nodes: u16, load: Load, kind: Kind, at_ms: u64, ops:
             send(true)
         }
         Kind::Many => {
-            let mut to = draw.some(nodes, 1, nodes - 1);
-            to.retain(|node| *node != from);
+            let mut to = draw.some(hosts, 1, hosts - 1);
+            to.retain(|host| *host != from);
             if to.is_empty() {
-                to.push((from + 1) % nodes);
+                to.push(HostId((from.0 + 1) % hosts));
             }
             Op::SendMany { from, to, bytes, deadline_ms }
         }

@@ -22,7 +22,7 @@ impl Invariant for EngNoMisuse {
             What::Told(Event::StoreFailed) => Err(format!("{} gave up a store that works", fact.spec.name)),
             What::Told(_)
             | What::Started
-            | What::Corrupted
+            | What::Struck(_)
             | What::Dialled { .. }
             | What::Handed { .. }
             | What::Answered { .. }
@@ -48,7 +48,7 @@ mod tests {
     fn fires_on_a_broken_contract() {
         let spec = sample::spec();
         for event in [Event::Misuse(Misuse::NoSuchChannel), Event::StoreFailed] {
-            let fact = sample::fact(0, Time::ZERO, &spec, What::Told(&event));
+            let fact = sample::fact(HostId(0), Time::ZERO, &spec, What::Told(&event));
             assert!(EngNoMisuse.fact(&fact, &sample::oracle()).is_err());
         }
         let mut snapshot = sample::line();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use io_sim::HostId;
 use proto_core::time::Time;
 
 use super::{Fact, Held, Invariant, What};
@@ -15,7 +16,7 @@ const TURNS_MAX: u32 = 20_000;
 
 #[derive(Debug, Default)]
 pub(super) struct EngProgress {
-    nodes: BTreeMap<u16, Clock>,
+    nodes: BTreeMap<HostId, Clock>,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +37,7 @@ impl Invariant for EngProgress {
                 Ok(())
             }
             What::Turned { due } => self.turned(fact, due),
-            What::Corrupted | What::Dialled { .. } | What::Told(_) | What::Handed { .. } | What::Answered { .. } => {
+            What::Struck(_) | What::Dialled { .. } | What::Told(_) | What::Handed { .. } | What::Answered { .. } => {
                 Ok(())
             }
         }
@@ -64,7 +65,7 @@ mod tests {
 
     fn turned(invariant: &mut EngProgress, at: Time) -> Held {
         let spec = sample::spec();
-        invariant.fact(&sample::fact(0, at, &spec, What::Turned { due: Some(at) }), &sample::oracle())
+        invariant.fact(&sample::fact(HostId(0), at, &spec, What::Turned { due: Some(at) }), &sample::oracle())
     }
 
     #[test]

@@ -35,8 +35,8 @@ fn budget(node: &NodeSnap, mesh: &Snapshot, elapsed_ms: u64) -> u64 {
     let links = node.links.len() as u64;
     let beat = mesh.nodes.iter().map(|node| node.timers.heartbeat_ms).min().unwrap_or(1).max(1);
     let refresh = mesh.nodes.iter().map(|node| node.timers.advert_refresh_ms).min().unwrap_or(1).max(1);
-    let beats = links * (elapsed_ms * 21 / 20 / u64::from(beat) + 2) * 2;
-    let floods = links * mesh.nodes.len() as u64 * (elapsed_ms / u64::from(refresh) + 1) * 3;
+    let beats = links * (elapsed_ms * 21 / 20 / beat + 2) * 2;
+    let floods = links * mesh.nodes.len() as u64 * (elapsed_ms / refresh + 1) * 3;
     beats + floods
 }
 

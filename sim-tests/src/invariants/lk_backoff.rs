@@ -6,14 +6,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{Fact, Held, Invariant, What};
-use crate::{oracle::Oracle, scenario::Timers};
+use io_sim::{HostConfig, HostId};
+
+use crate::oracle::Oracle;
 
 const WINDOW_MS: u64 = 10_000;
 
 #[derive(Debug, Default)]
 pub(super) struct LkBackoff {
     /// When each node dialled each other within the last window.
-    dials: BTreeMap<(u16, u16), VecDeque<u64>>,
+    dials: BTreeMap<(HostId, HostId), VecDeque<u64>>,
 }
 
 impl Invariant for LkBackoff {
@@ -29,10 +31,10 @@ impl Invariant for LkBackoff {
                 while recent.front().is_some_and(|at| at + WINDOW_MS < fact.at_ms) {
                     recent.pop_front();
                 }
-                let (count, bound) = (recent.len() as u64, bound(fact.spec.timers));
+                let (count, bound) = (recent.len() as u64, bound(&fact.spec.template));
                 if count > bound {
                     return Err(format!(
-                        "{} dialled node {to} {count} times within {WINDOW_MS} ms; its ladder allows {bound}",
+                        "{} dialled {to} {count} times within {WINDOW_MS} ms; its ladder allows {bound}",
                         fact.spec.name
                     ));
                 }
@@ -43,7 +45,7 @@ impl Invariant for LkBackoff {
                 self.dials.retain(|(node, _), _| *node != fact.node);
                 Ok(())
             }
-            What::Told(_) | What::Corrupted | What::Handed { .. } | What::Answered { .. } | What::Turned { .. } => {
+            What::Told(_) | What::Struck(_) | What::Handed { .. } | What::Answered { .. } | What::Turned { .. } => {
                 Ok(())
             }
         }
@@ -52,8 +54,8 @@ impl Invariant for LkBackoff {
 
 /// Every dial waits for at least the shortest pause, less its jitter and a clock that is 5 % fast; the first one, and the
 /// first after each of a few lost links, need not.
-fn bound(timers: Timers) -> u64 {
-    let pause = u64::from(timers.reconnect_initial_ms) * 65 / 100;
+fn bound(config: &HostConfig) -> u64 {
+    let pause = u64::try_from(config.reconnect_initial.as_millis()).unwrap_or(u64::MAX) * 65 / 100;
     WINDOW_MS / pause.max(1) + 4
 }
 
@@ -67,7 +69,7 @@ mod tests {
         let (mut backoff, spec) = (LkBackoff::default(), sample::spec());
         (0..count).try_for_each(|n| {
             let at = Time::from_millis(n * ms);
-            backoff.fact(&sample::fact(0, at, &spec, What::Dialled { to: 1 }), &sample::oracle())
+            backoff.fact(&sample::fact(HostId(0), at, &spec, What::Dialled { to: HostId(1) }), &sample::oracle())
         })
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use io_sim::{Fault, HostId};
 use proto_core::{error::CloseReason, node::Event};
 
 use super::{Fact, Held, Invariant, What};
@@ -13,7 +14,7 @@ use crate::oracle::Oracle;
 #[derive(Debug, Default)]
 pub(super) struct LkCleanClose {
     /// Nodes that have been sent flipped bits: whatever they or their peers say of that link is fair.
-    fooled: BTreeSet<u16>,
+    fooled: BTreeSet<HostId>,
 }
 
 impl Invariant for LkCleanClose {
@@ -23,13 +24,14 @@ impl Invariant for LkCleanClose {
 
     fn fact(&mut self, fact: &Fact<'_>, _oracle: &Oracle) -> Held {
         let reason = match fact.what {
-            What::Corrupted => {
+            What::Struck(Fault::Corrupt { .. }) => {
                 self.fooled.insert(fact.node);
                 return Ok(());
             }
             What::Told(Event::LinkDown { reason, .. } | Event::LinkFailed { reason, .. }) => reason,
             What::Told(_)
             | What::Started
+            | What::Struck(_)
             | What::Dialled { .. }
             | What::Handed { .. }
             | What::Answered { .. }
@@ -64,7 +66,7 @@ mod tests {
     fn told(invariant: &mut LkCleanClose, reason: CloseReason) -> Held {
         let event = Event::LinkFailed { peer: None, remote: Arc::from("n1"), reason, retry_in: None };
         let spec = sample::spec();
-        invariant.fact(&sample::fact(0, Time::ZERO, &spec, What::Told(&event)), &sample::oracle())
+        invariant.fact(&sample::fact(HostId(0), Time::ZERO, &spec, What::Told(&event)), &sample::oracle())
     }
 
     #[test]
@@ -82,7 +84,8 @@ mod tests {
     #[test]
     fn a_flipped_bit_excuses_it() {
         let (mut invariant, spec) = (LkCleanClose::default(), sample::spec());
-        let flipped = sample::fact(0, Time::ZERO, &spec, What::Corrupted);
+        let flip = Fault::Corrupt { from: HostId(0), to: HostId(1) };
+        let flipped = sample::fact(HostId(0), Time::ZERO, &spec, What::Struck(&flip));
         assert_eq!(invariant.fact(&flipped, &sample::oracle()), Ok(()));
         assert_eq!(told(&mut invariant, CloseReason::Violation(Violation::BadSeal)), Ok(()));
     }

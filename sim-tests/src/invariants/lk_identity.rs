@@ -26,7 +26,7 @@ impl Invariant for LkIdentity {
             }
             What::Told(_)
             | What::Started
-            | What::Corrupted
+            | What::Struck(_)
             | What::Dialled { .. }
             | What::Handed { .. }
             | What::Answered { .. }
@@ -91,7 +91,7 @@ mod tests {
     fn fires_on_a_double_identity_among_honest_nodes() {
         let event = Event::IdentityInUse { incarnation: Incarnation(7) };
         let spec = sample::spec();
-        let fact = sample::fact(0, Time::ZERO, &spec, What::Told(&event));
+        let fact = sample::fact(HostId(0), Time::ZERO, &spec, What::Told(&event));
         assert!(LkIdentity.fact(&fact, &sample::oracle()).is_err());
     }
 }

@@ -29,12 +29,13 @@ impl Invariant for LkSingleSession {
     fn settled(&mut self, snapshot: &Snapshot) -> Held {
         for (_, node) in snapshot.survivors() {
             for link in &node.links {
-                let Some(peer) = snapshot.index(link.addr).map(|index| &snapshot.nodes[index]) else { continue };
+                let Some((_, peer)) = snapshot.find(link.addr) else { continue };
                 let back = peer.link_to(node.addr);
-                if link.life != peer.life || back.is_none_or(|back| back.life != node.life) {
+                let agreed = back.is_some_and(|back| back.life == node.life && back.session == link.session);
+                if link.life != peer.life || !agreed {
                     return Err(format!(
-                        "{} has a link to life {} of {}, which is in life {} and has {back:?}",
-                        node.name, link.life, link.peer, peer.life
+                        "{} has {link:?}; {} is in life {} and has {back:?}",
+                        node.name, link.peer, peer.life
                     ));
                 }
             }
@@ -60,6 +61,13 @@ mod tests {
     fn fires_on_a_link_that_only_one_end_has() {
         let mut snapshot = sample::line();
         snapshot.nodes[2].links.clear();
+        assert!(LkSingleSession.settled(&snapshot).is_err());
+    }
+
+    #[test]
+    fn fires_on_ends_that_hold_different_sessions() {
+        let mut snapshot = sample::line();
+        snapshot.nodes[2].links[0].session += 1;
         assert!(LkSingleSession.settled(&snapshot).is_err());
     }
 

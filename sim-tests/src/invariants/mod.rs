@@ -12,6 +12,7 @@ mod lk_backoff;
 mod lk_clean_close;
 mod lk_dead_peer;
 mod lk_identity;
+mod lk_reconnects;
 mod lk_single_session;
 mod msg_delivered_after_calm;
 mod msg_fifo;
@@ -29,6 +30,7 @@ mod rt_sequence;
 #[cfg(test)]
 mod sample;
 
+use io_sim::{Fault, HostId, HostSpec};
 use proto_core::{
     id::{Incarnation, Token},
     node::{Answer, Event, Message},
@@ -37,7 +39,6 @@ use proto_core::{
 
 use crate::{
     oracle::{Key, Oracle},
-    scenario::NodeSpec,
     snapshot::Snapshot,
     verdict::Violation,
 };
@@ -51,13 +52,13 @@ pub struct Fact<'a> {
     /// The simulated moment.
     pub at_ms: u64,
     /// Whose.
-    pub node: u16,
+    pub node: HostId,
     /// Which life of it.
     pub life: Incarnation,
     /// The moment on the node's own clock.
     pub local: Time,
     /// How the node is set.
-    pub spec: &'a NodeSpec,
+    pub spec: &'a HostSpec,
     /// What.
     pub what: What<'a>,
 }
@@ -67,12 +68,12 @@ pub struct Fact<'a> {
 pub enum What<'a> {
     /// The node's process started.
     Started,
-    /// A bit of what is sent to the node is flipped on the way.
-    Corrupted,
+    /// A fault strikes the node, alone or with others.
+    Struck(&'a Fault),
     /// The node dials.
     Dialled {
         /// Whom.
-        to: u16,
+        to: HostId,
     },
     /// The node told its application something that is none of the following.
     Told(&'a Event),
@@ -140,6 +141,7 @@ impl Default for Suite {
             Box::new(lk_single_session::LkSingleSession),
             Box::new(lk_identity::LkIdentity),
             Box::new(lk_dead_peer::LkDeadPeer),
+            Box::new(lk_reconnects::LkReconnects),
             Box::new(lk_backoff::LkBackoff::default()),
             Box::new(lk_clean_close::LkCleanClose::default()),
             Box::new(rt_hop_limit::RtHopLimit),

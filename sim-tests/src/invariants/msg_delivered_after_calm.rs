@@ -31,9 +31,8 @@ impl Invariant for MsgDeliveredAfterCalm {
 
     fn finally(&mut self, snapshot: &Snapshot, oracle: &Oracle) -> Held {
         let owed = |asked: &Asked| asked.fresh && asked.answers.is_empty();
-        for (place, node) in snapshot.survivors() {
-            let place = u16::try_from(place).unwrap_or(u16::MAX);
-            if let Some((_, asked)) = oracle.requests(place).find(|(_, asked)| owed(asked)) {
+        for (host, node) in snapshot.survivors() {
+            if let Some((_, asked)) = oracle.requests(host).find(|(_, asked)| owed(asked)) {
                 return Err(format!("{} asked a settled mesh for a {} and got no answer", node.name, asked.what));
             }
         }
@@ -56,6 +55,7 @@ fn good(answer: &Answer) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use io_sim::HostId;
     use proto_core::{error::Rejected, id::Token, time::Time};
 
     use super::{super::sample, *};
@@ -64,15 +64,15 @@ mod tests {
     fn asked() -> Oracle {
         let mut oracle = sample::oracle();
         let request = Request { message: None, what: "look-up", fresh: true };
-        oracle.asked(1, Token(20), Time::ZERO, Duration::from_secs(1), request);
+        oracle.asked(HostId(1), Token(20), Time::ZERO, Duration::from_secs(1), request);
         oracle
     }
 
     fn answered(answer: &Answer) -> Held {
         let (mut oracle, spec) = (asked(), sample::spec());
-        oracle.answered(1, Token(20), answer, |_| None);
+        oracle.answered(HostId(1), Token(20), answer, |_| None);
         let what = What::Answered { token: Token(20), answer };
-        MsgDeliveredAfterCalm.fact(&sample::fact(1, Time::ZERO, &spec, what), &oracle)
+        MsgDeliveredAfterCalm.fact(&sample::fact(HostId(1), Time::ZERO, &spec, what), &oracle)
     }
 
     #[test]

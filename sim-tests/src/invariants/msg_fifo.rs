@@ -20,7 +20,7 @@ impl Invariant for MsgFifo {
             }
             What::Handed { .. }
             | What::Started
-            | What::Corrupted
+            | What::Struck(_)
             | What::Dialled { .. }
             | What::Told(_)
             | What::Answered { .. }
@@ -42,9 +42,9 @@ mod tests {
         let mut oracle = sample::oracle();
         let later = Key { serial: 2, ..sample::KEY };
         let mut handed = |key| {
-            let before = oracle.handed(2, key);
+            let before = oracle.handed(HostId(2), key);
             let what = What::Handed { message: &message, key: Some(key), before };
-            MsgFifo.fact(&sample::fact(2, Time::ZERO, &spec, what), &oracle)
+            MsgFifo.fact(&sample::fact(HostId(2), Time::ZERO, &spec, what), &oracle)
         };
         assert_eq!(handed(later), Ok(()));
         assert!(handed(sample::KEY).is_err());

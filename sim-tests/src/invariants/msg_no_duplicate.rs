@@ -34,24 +34,24 @@ mod tests {
     fn check(oracle: &Oracle) -> Held {
         let (message, spec) = (sample::message(), sample::spec());
         let what = What::Handed { message: &message, key: Some(sample::KEY), before: None };
-        MsgNoDuplicate.fact(&sample::fact(2, Time::ZERO, &spec, what), oracle)
+        MsgNoDuplicate.fact(&sample::fact(HostId(2), Time::ZERO, &spec, what), oracle)
     }
 
     #[test]
     fn fires_on_the_second_time() {
         let mut oracle = sample::oracle();
-        oracle.handed(2, sample::KEY);
+        oracle.handed(HostId(2), sample::KEY);
         assert_eq!(check(&oracle), Ok(()));
-        oracle.handed(2, sample::KEY);
+        oracle.handed(HostId(2), sample::KEY);
         assert!(check(&oracle).is_err());
     }
 
     #[test]
     fn fires_on_the_second_time_in_another_life() {
         let mut oracle = sample::oracle();
-        oracle.handed(2, sample::KEY);
-        oracle.started(2, Incarnation(2));
-        oracle.handed(2, sample::KEY);
+        oracle.handed(HostId(2), sample::KEY);
+        oracle.started(HostId(2), Incarnation(2));
+        oracle.handed(HostId(2), sample::KEY);
         assert!(check(&oracle).is_err());
     }
 }

@@ -36,7 +36,7 @@ mod tests {
     use super::{super::sample, *};
     use crate::oracle::Key;
 
-    fn handed(node: u16, message: &Message, key: Option<Key>) -> Held {
+    fn handed(node: HostId, message: &Message, key: Option<Key>) -> Held {
         let spec = sample::spec();
         let what = What::Handed { message, key, before: None };
         MsgNoPhantom.fact(&sample::fact(node, Time::ZERO, &spec, what), &sample::oracle())
@@ -44,23 +44,23 @@ mod tests {
 
     #[test]
     fn what_was_sent_may_arrive() {
-        assert_eq!(handed(2, &sample::message(), Some(sample::KEY)), Ok(()));
+        assert_eq!(handed(HostId(2), &sample::message(), Some(sample::KEY)), Ok(()));
     }
 
     #[test]
     fn fires_on_bytes_that_nobody_sent() {
-        assert!(handed(2, &sample::message(), None).is_err());
-        assert!(handed(2, &sample::message(), Some(Key { serial: 2, ..sample::KEY })).is_err());
+        assert!(handed(HostId(2), &sample::message(), None).is_err());
+        assert!(handed(HostId(2), &sample::message(), Some(Key { serial: 2, ..sample::KEY })).is_err());
     }
 
     #[test]
     fn fires_on_a_message_for_somebody_else() {
-        assert!(handed(1, &sample::message(), Some(sample::KEY)).is_err());
+        assert!(handed(HostId(1), &sample::message(), Some(sample::KEY)).is_err());
     }
 
     #[test]
     fn fires_on_a_message_said_to_be_from_another_life() {
         let message = Message { incarnation: Incarnation(2), ..sample::message() };
-        assert!(handed(2, &message, Some(sample::KEY)).is_err());
+        assert!(handed(HostId(2), &message, Some(sample::KEY)).is_err());
     }
 }

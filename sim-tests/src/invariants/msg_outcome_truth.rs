@@ -21,7 +21,7 @@ impl Invariant for MsgOutcomeTruth {
         let key = match fact.what {
             What::Handed { key, .. } => key,
             What::Answered { token, .. } => oracle.request(fact.node, token).and_then(|asked| asked.message),
-            What::Started | What::Corrupted | What::Dialled { .. } | What::Told(_) | What::Turned { .. } => None,
+            What::Started | What::Struck(_) | What::Dialled { .. } | What::Told(_) | What::Turned { .. } => None,
         };
         let Some((key, sent)) = key.and_then(|key| Some((key, oracle.message(key)?))) else { return Ok(()) };
         check(key, sent)
@@ -33,10 +33,10 @@ fn check(key: Key, sent: &Sent) -> Held {
         let handed = sent.handed.iter().any(|(receiver, _)| receiver == node);
         match outcome {
             Outcome::Delivered if !handed => {
-                return Err(format!("{key} was reported as delivered to node {node}, which never got it"));
+                return Err(format!("{key} was reported as delivered to {node}, which never got it"));
             }
             Outcome::Rejected(reason) if handed => {
-                return Err(format!("{key} was reported as rejected ({reason}), and node {node} got it"));
+                return Err(format!("{key} was reported as rejected ({reason}), and {node} got it"));
             }
             Outcome::Delivered | Outcome::Rejected(_) | Outcome::Unknown => {}
         }
@@ -52,9 +52,9 @@ mod tests {
 
     fn answered(oracle: &mut Oracle, outcome: Outcome) -> Held {
         let (answer, spec) = (Answer::Sent(outcome), sample::spec());
-        oracle.answered(0, sample::TOKEN, &answer, |_| None);
+        oracle.answered(HostId(0), sample::TOKEN, &answer, |_| None);
         let what = What::Answered { token: sample::TOKEN, answer: &answer };
-        MsgOutcomeTruth.fact(&sample::fact(0, Time::ZERO, &spec, what), oracle)
+        MsgOutcomeTruth.fact(&sample::fact(HostId(0), Time::ZERO, &spec, what), oracle)
     }
 
     #[test]
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn fires_on_a_rejection_of_what_was_handed_over() {
         let mut oracle = sample::oracle();
-        oracle.handed(2, sample::KEY);
+        oracle.handed(HostId(2), sample::KEY);
         assert!(answered(&mut oracle, Outcome::Rejected(Rejected::NoRoute)).is_err());
     }
 
@@ -73,17 +73,17 @@ mod tests {
     fn fires_on_a_delivery_after_the_rejection() {
         let mut oracle = sample::oracle();
         assert_eq!(answered(&mut oracle, Outcome::Rejected(Rejected::NoRoute)), Ok(()));
-        oracle.handed(2, sample::KEY);
+        oracle.handed(HostId(2), sample::KEY);
         let (message, spec) = (sample::message(), sample::spec());
         let what = What::Handed { message: &message, key: Some(sample::KEY), before: None };
-        assert!(MsgOutcomeTruth.fact(&sample::fact(2, Time::ZERO, &spec, what), &oracle).is_err());
+        assert!(MsgOutcomeTruth.fact(&sample::fact(HostId(2), Time::ZERO, &spec, what), &oracle).is_err());
     }
 
     #[test]
     fn an_unknown_outcome_may_be_either() {
         let mut oracle = sample::oracle();
         assert_eq!(answered(&mut oracle, Outcome::Unknown), Ok(()));
-        oracle.handed(2, sample::KEY);
+        oracle.handed(HostId(2), sample::KEY);
         assert_eq!(answered(&mut oracle, Outcome::Unknown), Ok(()));
     }
 }

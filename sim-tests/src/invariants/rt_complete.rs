@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use io_sim::HostId;
+
 use super::{Held, Invariant};
 use crate::snapshot::{Alive, Snapshot};
 
@@ -19,7 +21,7 @@ impl Invariant for RtComplete {
     fn settled(&mut self, snapshot: &Snapshot) -> Held {
         for (source, node) in snapshot.survivors() {
             let costs = cheapest(snapshot, source);
-            for (dst, other) in snapshot.nodes.iter().enumerate().filter(|(dst, _)| *dst != source) {
+            for (dst, other) in snapshot.hosts().filter(|(dst, _)| *dst != source) {
                 let (has, should) = (node.route_to(other.addr).map(|route| route.cost), costs.get(&dst).copied());
                 if has != should {
                     return Err(format!(
@@ -28,7 +30,7 @@ impl Invariant for RtComplete {
                     ));
                 }
             }
-            if let Some(stranger) = node.routes.iter().find(|route| snapshot.index(route.dst).is_none()) {
+            if let Some(stranger) = node.routes.iter().find(|route| snapshot.find(route.dst).is_none()) {
                 return Err(format!("{} has a route to {}, which nobody is", node.name, stranger.dst));
             }
         }
@@ -37,19 +39,21 @@ impl Invariant for RtComplete {
 }
 
 /// The cost of the cheapest way from one node to every node that has one, itself included.
-pub(crate) fn cheapest(snapshot: &Snapshot, source: usize) -> BTreeMap<usize, u32> {
+pub(crate) fn cheapest(snapshot: &Snapshot, source: HostId) -> BTreeMap<HostId, u32> {
     let mut done = BTreeMap::new();
     let mut open = BTreeMap::from([(source, 0)]);
     while let Some((here, cost)) = open.iter().min_by_key(|(_, cost)| **cost).map(|(here, cost)| (*here, *cost)) {
         open.remove(&here);
         done.insert(here, cost);
-        let node = &snapshot.nodes[here];
+        let node = &snapshot.nodes[here.0 as usize];
         if here != source && !node.transit {
             continue;
         }
         for link in &node.links {
-            let Some(next) = snapshot.index(link.addr).filter(|next| !done.contains_key(next)) else { continue };
-            let peer = &snapshot.nodes[next];
+            let Some((next, peer)) = snapshot.find(link.addr) else { continue };
+            if done.contains_key(&next) {
+                continue;
+            }
             if peer.alive == Alive::Running && peer.link_to(node.addr).is_some() {
                 let known = open.entry(next).or_insert(u32::MAX);
                 *known = (*known).min(cost + link.cost);
@@ -98,7 +102,7 @@ mod tests {
         direct.cost = 5;
         snapshot.nodes[0].links.push(direct);
         snapshot.nodes[2].links.push(sample::link(0));
-        assert_eq!(cheapest(&snapshot, 0), BTreeMap::from([(0, 0), (1, 1), (2, 2)]));
-        assert_eq!(cheapest(&snapshot, 2)[&0], 1);
+        assert_eq!(cheapest(&snapshot, HostId(0)), BTreeMap::from([(HostId(0), 0), (HostId(1), 1), (HostId(2), 2)]));
+        assert_eq!(cheapest(&snapshot, HostId(2))[&HostId(0)], 1);
     }
 }

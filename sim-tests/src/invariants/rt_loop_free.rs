@@ -44,7 +44,7 @@ pub(super) fn walk<'a>(
     let (mut here, mut from, mut through) = (source, None, Vec::new());
     while through.len() <= snapshot.nodes.len() {
         let way = here.forwards.iter().find(|way| way.dst == dst && way.flow == flow && way.from == from);
-        let next = way.and_then(|way| way.to).and_then(|next| snapshot.index(next)).map(|next| &snapshot.nodes[next]);
+        let next = way.and_then(|way| way.to).and_then(|next| snapshot.find(next)).map(|(_, node)| node);
         let Some(next) = next else { return Err(format!("it is dropped by {}", here.name)) };
         if next.alive != Alive::Running || next.link_to(here.addr).is_none() {
             return Err(format!("{} sends it to {}, which does not hear it", here.name, next.name));

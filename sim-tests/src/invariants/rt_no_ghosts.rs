@@ -4,7 +4,7 @@
 //! What count-to-infinity is for distance vectors, a stale advert is for link state (RT4; RFC 2328 §14 on aging).
 
 use super::{Held, Invariant};
-use crate::snapshot::{Alive, Snapshot};
+use crate::snapshot::{Alive, Snapshot, Timers};
 
 /// Adverts age by the clocks of the nodes they pass, which may be 5 % slow, and by whole steps.
 const SLACK_MS: u64 = 5_000;
@@ -18,7 +18,7 @@ impl Invariant for RtNoGhosts {
     }
 
     fn always(&mut self, snapshot: &Snapshot) -> Held {
-        let expiry = |timers: crate::scenario::Timers| u64::from(timers.advert_expiry_ms) * 21 / 20 + SLACK_MS;
+        let expiry = |timers: Timers| timers.advert_expiry_ms * 21 / 20 + SLACK_MS;
         let longest = snapshot.nodes.iter().map(|node| expiry(node.timers)).max().unwrap_or(0);
         ghost(snapshot, |dead_ms| dead_ms > longest)
     }

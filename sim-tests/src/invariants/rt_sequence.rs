@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use io_sim::HostId;
 use proto_core::id::{Incarnation, NodeAddr};
 
 use super::{Held, Invariant};
@@ -13,7 +14,7 @@ use crate::snapshot::Snapshot;
 #[derive(Debug, Default)]
 pub(super) struct RtSequence {
     /// The newest advert seen at each node in its present life, by origin.
-    newest: BTreeMap<(usize, NodeAddr), Seen>,
+    newest: BTreeMap<(HostId, NodeAddr), Seen>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -28,10 +29,10 @@ impl Invariant for RtSequence {
     }
 
     fn always(&mut self, snapshot: &Snapshot) -> Held {
-        for (place, node) in snapshot.running() {
+        for (host, node) in snapshot.running() {
             for advert in &node.adverts {
                 let now = Seen { holder: node.life, advert: (advert.life, advert.seq) };
-                let before = self.newest.insert((place, advert.origin), now);
+                let before = self.newest.insert((host, advert.origin), now);
                 if let Some(before) = before.filter(|before| before.holder == now.holder && before.advert > now.advert)
                 {
                     return Err(format!(
@@ -48,7 +49,7 @@ impl Invariant for RtSequence {
 
 /// An advert from a life that its origin has not reached, or newer than the one the origin itself holds.
 fn forged(snapshot: &Snapshot, holder: &str, origin: NodeAddr, advert: (Incarnation, u64)) -> Held {
-    let Some(author) = snapshot.index(origin).map(|index| &snapshot.nodes[index]) else {
+    let Some(author) = snapshot.find(origin).map(|(_, node)| node) else {
         return Err(format!("{holder} holds an advert of {origin}, which nobody is"));
     };
     let latest = author.advert_of(origin).filter(|_| author.life == advert.0).map(|own| own.seq);

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
+use io_sim::{HostId, HostSpec};
 use proto_core::{
     id::{Incarnation, NodeAddr, NodeName, Seq, Token},
-    node::{Message, Metric},
+    node::Message,
     time::Time,
 };
 
 use super::{Fact, What};
 use crate::{
     oracle::{Key, Oracle, Receivers, Request},
-    scenario::{App, Dial, NodeSpec, Timers},
     snapshot::{AdvertSnap, ForwardSnap, LinkSnap, NodeSnap, RouteSnap, Snapshot},
 };
 
 /// The message that node 0 has sent to node 2.
-pub(super) const KEY: Key = Key { from: 0, life: Incarnation(1), serial: 1 };
+pub(super) const KEY: Key = Key { from: HostId(0), life: Incarnation(1), serial: 1 };
 /// Names the request that sent it.
 pub(super) const TOKEN: Token = Token(10);
 
@@ -29,18 +29,8 @@ pub(super) fn addr(node: usize) -> NodeAddr {
 }
 
 /// How every node is set.
-pub(super) fn spec() -> NodeSpec {
-    NodeSpec {
-        name: "n0".into(),
-        dials: vec![Dial { to: 1, cost: 0 }],
-        timers: Timers::default(),
-        transit: true,
-        metric: Metric::Hops,
-        clock_ppm: 0,
-        send_queue: 64,
-        inbox: 64,
-        app: App::Prompt,
-    }
+pub(super) fn spec() -> HostSpec {
+    HostSpec::new(name(0))
 }
 
 /// The settled mesh, an hour after its start.
@@ -49,6 +39,7 @@ pub(super) fn line() -> Snapshot {
     let node = |place: usize| {
         let mut node = NodeSnap::lonely(name(place));
         node.alive_ms = 3_600_000;
+        node.dials = links[place].iter().filter(|peer| **peer > place).map(|peer| addr(*peer)).collect();
         node.links = links[place].iter().map(|peer| link(*peer)).collect();
         node.adverts = (0..3).map(|origin| advert(origin, 5, &links[origin])).collect();
         let others = (0..3).filter(|other| *other != place);
@@ -61,7 +52,7 @@ pub(super) fn line() -> Snapshot {
             .collect();
         node
     };
-    Snapshot { at_ms: 3_600_000, nodes: (0..3).map(node).collect(), cut_ms: vec![0; 9] }
+    Snapshot { at_ms: 3_600_000, nodes: (0..3).map(node).collect(), cut_ms: vec![0; 9], wire_ms: 0 }
 }
 
 /// The same mesh some time later, having said no more than it must.
@@ -70,7 +61,7 @@ pub(super) fn later(snapshot: &Snapshot, by_ms: u64) -> Snapshot {
     later.at_ms += by_ms;
     for node in &mut later.nodes {
         node.alive_ms += by_ms;
-        node.counts.frames_out += by_ms / u64::from(node.timers.heartbeat_ms);
+        node.counts.frames_out += by_ms / node.timers.heartbeat_ms;
     }
     later
 }
@@ -80,7 +71,7 @@ fn toward(from: usize, dst: usize) -> usize {
 }
 
 pub(super) fn link(peer: usize) -> LinkSnap {
-    LinkSnap { peer: name(peer), addr: addr(peer), life: Incarnation(1), cost: 1, queued: 0 }
+    LinkSnap { peer: name(peer), addr: addr(peer), life: Incarnation(1), session: 1, cost: 1, queued: 0 }
 }
 
 pub(super) fn advert(origin: usize, seq: u64, neighbours: &[usize]) -> AdvertSnap {
@@ -99,13 +90,13 @@ pub(super) fn forward(dst: usize, from: Option<usize>, to: Option<usize>) -> For
 /// Node 0 has sent [`KEY`] to node 2 and asked for the outcome, as [`TOKEN`], within a second of time zero.
 pub(super) fn oracle() -> Oracle {
     let mut oracle = Oracle::default();
-    for node in 0..3 {
-        oracle.started(node, Incarnation(1));
+    for host in 0..3 {
+        oracle.started(HostId(host), Incarnation(1));
     }
-    assert_eq!(oracle.next_key(0), Some(KEY));
-    oracle.sent(KEY, Receivers::These(vec![2]), false);
+    assert_eq!(oracle.next_key(HostId(0)), Some(KEY));
+    oracle.sent(KEY, Receivers::These(vec![HostId(2)]), false);
     let request = Request { message: Some(KEY), what: "send", fresh: false };
-    oracle.asked(0, TOKEN, Time::ZERO, Duration::from_secs(1), request);
+    oracle.asked(HostId(0), TOKEN, Time::ZERO, Duration::from_secs(1), request);
     oracle
 }
 
@@ -121,6 +112,6 @@ pub(super) fn message() -> Message {
     }
 }
 
-pub(super) fn fact<'a>(node: u16, local: Time, spec: &'a NodeSpec, what: What<'a>) -> Fact<'a> {
+pub(super) fn fact<'a>(node: HostId, local: Time, spec: &'a HostSpec, what: What<'a>) -> Fact<'a> {
     Fact { at_ms: local.as_nanos() / 1_000_000, node, life: Incarnation(1), local, spec, what }
 }
