@@ -90,6 +90,34 @@ pub const SPF_DELAY: Duration = Duration::from_millis(5);
 pub const SPF_DELAY_MAX: Duration = Duration::from_secs(1);
 /// Time between comparisons of link-state digests with a neighbour.
 pub const ANTI_ENTROPY: Duration = Duration::from_secs(30);
+/// Most bytes of an advert with its signature: what [`NEIGHBOURS_MAX`] neighbours need. More: refused, link closed.
+pub const ADVERT_BYTES_MAX: usize = 256 + NEIGHBOURS_MAX * 13;
+/// Most bytes of all adverts in the link-state database. More: new origins and longer adverts are refused.
+pub const DATABASE_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// Longest time between two adverts of one origin whose links keep changing.
+pub const ADVERT_INTERVAL_MAX: Duration = Duration::from_secs(5);
+/// Most bytes in the payload of a summary or a want. Longer ones are split; a longer one that arrives closes the link.
+pub const SUMMARY_BODY_MAX: usize = 16 * 1_024;
+/// Least time between two full summaries to one neighbour. Sooner: its digest is not answered.
+pub const SUMMARY_INTERVAL_MIN: Duration = Duration::from_secs(5);
+/// Adverts sent to one neighbour within one [`FLOOD_PACE`]. More: they wait, and only the newest of an origin is sent.
+pub const FLOOD_FRAMES: usize = 512;
+/// Bytes of adverts sent to one neighbour within one [`FLOOD_PACE`]; one advert may exceed it. More: they wait.
+pub const FLOOD_BYTES: usize = 256 * 1_024;
+/// Time over which [`FLOOD_FRAMES`] and [`FLOOD_BYTES`] are counted.
+pub const FLOOD_PACE: Duration = Duration::from_millis(20);
+/// Most look-ups under way. More: answered at once as not found.
+pub const LOOKUPS_MAX: usize = 1_024;
+/// Most different nodes asked for within one [`FIND_INTERVAL`]. More: the question is not passed on.
+pub const FINDS_MAX: usize = 256;
+/// Least time between two questions for the same node that are passed on.
+pub const FIND_INTERVAL: Duration = Duration::from_secs(1);
+/// Links that a question for a node crosses.
+pub const FIND_HOPS: u8 = 3;
+/// Least time between two reports that one name is used with another key.
+pub const CONFLICT_INTERVAL: Duration = Duration::from_secs(60);
+/// Most names with such a report within one [`CONFLICT_INTERVAL`]. More: counted only.
+pub const CONFLICTS_MAX: usize = 256;
 
 // ---- messages
 
@@ -160,6 +188,7 @@ const _: () = {
     assert!(PAYLOAD_MAX <= PAYLOAD_HARD_MAX, "the default payload limit must be allowed");
     assert!(HEARTBEAT.as_millis() * 2 <= DEAD_AFTER.as_millis(), "one lost ping must not kill a link");
     assert!(ADVERT_REFRESH.as_secs() * 2 < ADVERT_EXPIRY.as_secs(), "one lost refresh must not expire an advert");
+    assert!(FLOOD_PACE.as_millis() > 0, "pacing needs a window");
     assert!(RETRY_MIN.as_millis() <= RETRY_INITIAL.as_millis(), "retries grow");
     assert!(
         MESSAGE_DEADLINE_MAX.as_secs() * 2 <= FLOW_IDLE.as_secs(),

@@ -31,6 +31,8 @@ pub struct Identity {
     seed: [u8; 32],
     noise_secret: [u8; 32],
     #[zeroize(skip)]
+    noise_public: [u8; 32],
+    #[zeroize(skip)]
     public: PublicKey,
 }
 
@@ -39,8 +41,9 @@ impl Identity {
     #[must_use]
     pub fn from_seed(seed: [u8; 32], provider: &dyn Provider) -> Self {
         let noise_secret = Blake2s256::new().chain_update(b"firelink noise static v1\0").chain_update(seed).finalize();
-        let public = PublicKey(provider.ed25519_public(&seed));
-        Self { seed, noise_secret: noise_secret.into(), public }
+        let noise_secret = noise_secret.into();
+        let noise_public = provider.x25519_public(&noise_secret);
+        Self { seed, noise_secret, noise_public, public: PublicKey(provider.ed25519_public(&seed)) }
     }
 
     /// The public part.
@@ -58,6 +61,11 @@ impl Identity {
     /// The secret of the Noise static key.
     pub(crate) const fn noise_secret(&self) -> &[u8; 32] {
         &self.noise_secret
+    }
+
+    /// The Noise static key.
+    pub(crate) const fn noise_public(&self) -> &[u8; 32] {
+        &self.noise_public
     }
 }
 

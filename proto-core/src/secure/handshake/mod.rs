@@ -21,9 +21,9 @@
 //! ```
 //!
 //! A stranger learns next to nothing. Whoever does not begin as above, in the same network, gets no byte back. Whoever
-//! does but lacks the token gets the ephemeral and the static Noise key, which stand for no name. Names and keys are
-//! shown by the acceptor to holders of the token alone. The dialler shows them to holders of the token too, but on a
-//! channel encrypted already, it trusts that channel to end at the right place.
+//! does but lacks the token gets the acceptor's ephemeral and static Noise key, which stand for no name. The acceptor
+//! shows its name and key to holders of the token alone. So does the dialler under Noise; on a channel that is encrypted
+//! already it shows them to whoever that channel ends at.
 //!
 //! Bounds: a message has at most [`HANDSHAKE_MAX`](crate::limits::HANDSHAKE_MAX) bytes, which is checked before it is
 //! waited for; four messages in all; at most [`PSKS_MAX`](crate::limits::PSKS_MAX) tokens are tried.

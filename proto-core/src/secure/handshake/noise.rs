@@ -115,10 +115,9 @@ impl Second {
         state.read_message(message, &mut []).map_err(|_| HandshakeError::Refused)?;
         let psk = local.psks.first().ok_or(HandshakeError::NoToken)?;
         state.set_psk(PSK_AT, psk.bytes()).map_err(|_| HandshakeError::Provider)?;
-        let own_key = local.provider.x25519_public(local.identity.noise_secret());
-        let proof =
-            prove(local, &Binding { role: Role::Dialler, transcript: &transcript(state)?, noise_key: &own_key });
-        speak(state, &proof, write)?;
+        let before = transcript(state)?;
+        let binding = Binding { role: Role::Dialler, transcript: &before, noise_key: local.identity.noise_public() };
+        speak(state, &prove(local, &binding), write)?;
         let (transcript, noise_key) = (transcript(state)?, peer_key(state)?);
         Ok(Reply { session: session(state, local, self.suite, Role::Dialler)?, transcript, noise_key })
     }
@@ -142,9 +141,8 @@ impl Third {
         let peer = verify(local.provider, &binding, &proof)?;
 
         let mut session = session(&mut state, local, suite, Role::Acceptor)?;
-        let own_key = local.provider.x25519_public(local.identity.noise_secret());
         let after = transcript(&state)?;
-        let binding = Binding { role: Role::Acceptor, transcript: &after, noise_key: &own_key };
+        let binding = Binding { role: Role::Acceptor, transcript: &after, noise_key: local.identity.noise_public() };
         let start = write.len();
         write.extend_from_slice(&[0; Session::PREFIX]);
         write.extend_from_slice(&prove(local, &binding));

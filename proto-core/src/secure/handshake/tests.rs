@@ -355,7 +355,7 @@ fn a_member_cannot_take_a_name_whose_key_it_does_not_hold() {
     for suite in [Suite::AesGcm, Suite::ChaChaPoly] {
         for exporter in [None, EXPORTER] {
             let (alice, bob) = (Node::new("alice", SOFTWARE), Node::new("bob", SOFTWARE));
-            let forger = |name| Node { suite, ..Node::new(name, &Forger) };
+            let forger = |name| Node { suite, ..Node::new(name, &Forger { public: None }) };
             let (dialler, acceptor, _) = run(&alice, &forger("bob"), exporter);
             assert_eq!(dialler.error(), Some(HandshakeError::BadIdentity));
             assert!(matches!(acceptor, End::Done(..)), "the forger knows whom it deceives");
@@ -366,9 +366,24 @@ fn a_member_cannot_take_a_name_whose_key_it_does_not_hold() {
     }
 }
 
-/// Holds the token and knows every public key, but no secret one.
+#[test]
+fn a_public_key_that_agrees_on_nothing_is_refused() {
+    let bob = Node::new("bob", SOFTWARE);
+    for suite in [Suite::AesGcm, Suite::ChaChaPoly] {
+        let alice = Node { suite, ..Node::new("alice", &Forger { public: Some([0; 32]) }) };
+        let (_, acceptor, flights) = run(&alice, &bob, None);
+        assert_eq!((acceptor.error(), flights.len()), (Some(HandshakeError::Refused), 1));
+        let (dialler, _, flights) = run(&bob, &alice, None);
+        assert_eq!((dialler.error(), flights.len()), (Some(HandshakeError::Refused), 2));
+    }
+}
+
+/// Holds the token and knows every public key, but no secret one to sign with.
 #[derive(Debug)]
-struct Forger;
+struct Forger {
+    /// What it shows as its X25519 key instead of its own.
+    public: Option<[u8; 32]>,
+}
 
 impl Provider for Forger {
     fn ed25519_public(&self, seed: &[u8; 32]) -> [u8; 32] {
@@ -384,11 +399,11 @@ impl Provider for Forger {
     }
 
     fn x25519(&self, secret: &[u8; 32], public: &[u8; 32]) -> Option<[u8; 32]> {
-        SOFTWARE.x25519(secret, public)
+        self.public.or_else(|| SOFTWARE.x25519(secret, public))
     }
 
     fn x25519_public(&self, secret: &[u8; 32]) -> [u8; 32] {
-        SOFTWARE.x25519_public(secret)
+        self.public.unwrap_or_else(|| SOFTWARE.x25519_public(secret))
     }
 
     fn aead(&self, suite: Suite, key: &[u8; 32]) -> alloc::boxed::Box<dyn crate::secure::Aead> {

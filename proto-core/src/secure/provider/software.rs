@@ -10,7 +10,7 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use super::{Aead, Provider, TAG, nonce};
 use crate::node::Suite;
 
-/// Pure Rust, and nothing but the standard of the language underneath.
+/// The RustCrypto and dalek crates.
 pub static SOFTWARE: &'static dyn Provider = &Software;
 
 #[derive(Debug)]

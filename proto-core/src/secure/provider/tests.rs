@@ -33,13 +33,15 @@ fn ed25519_signs_as_in_rfc_8032_test_2() {
 
 #[test]
 fn a_key_of_small_order_signs_nothing() {
-    // The neutral point as key and commitment with s = 0 satisfies the bare equation for every message.
-    let mut public = [0; 32];
-    public[0] = 1;
-    let mut signature = [0; 64];
-    signature[0] = 1;
+    // Under the neutral point as key, any commitment r * B with s = r satisfies the bare equation for every message.
+    let neutral: [u8; 32] = hex("0100000000000000000000000000000000000000000000000000000000000000");
+    let base: [u8; 32] = hex("5866666666666666666666666666666666666666666666666666666666666666");
+    let (zero, one) = ([0; 32], neutral);
     for provider in provider_list() {
-        assert!(!provider.ed25519_verify(&public, b"anything", &signature), "{provider:?}");
+        for (commitment, scalar) in [(neutral, zero), (base, one)] {
+            let signature: [u8; 64] = [commitment, scalar].concat().try_into().unwrap();
+            assert!(!provider.ed25519_verify(&neutral, b"anything", &signature), "{provider:?}");
+        }
     }
 }
 
