@@ -87,13 +87,13 @@ fn settle(stage: &mut Stage<'_>, within: Duration) -> Result<(), Violation> {
     let until = stage.world.now() + within;
     loop {
         restart(stage)?;
-        match stage.referee.settled(&stage.world) {
-            Ok(()) => return Ok(()),
-            Err(violation) if stage.world.now() >= until => {
+        match stage.referee.unsettled(&stage.world)? {
+            None => return Ok(()),
+            Some(violation) if stage.world.now() >= until => {
                 let detail = format!("still, {} s after the calm: {}", within.as_secs(), violation.detail);
                 return Err(Violation { detail, ..violation });
             }
-            Err(_) => stage.pass(POLL)?,
+            Some(_) => stage.pass(POLL)?,
         }
     }
 }

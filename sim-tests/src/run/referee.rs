@@ -81,10 +81,10 @@ impl<'a> Referee<'a> {
         Ok(&self.camera.snapshot)
     }
 
-    /// Puts a fresh snapshot to the invariants of a settled mesh.
-    pub(super) fn settled(&mut self, world: &World) -> Result<(), Violation> {
+    /// What a settled mesh would not do, if anything; puts a fresh snapshot to the invariants.
+    pub(super) fn unsettled(&mut self, world: &World) -> Result<Option<Violation>, Violation> {
         self.sample(world, true)?;
-        self.suite.settled(&self.camera.snapshot)
+        Ok(self.suite.settled(&self.camera.snapshot).err())
     }
 
     /// The last snapshot.

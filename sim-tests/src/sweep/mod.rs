@@ -54,6 +54,13 @@ pub struct Job {
 }
 
 impl Job {
+    /// A seed and the family that it goes to.
+    #[must_use]
+    pub fn of(families: &[&'static Family], seed: u64) -> Self {
+        let place = usize::try_from(seed % families.len().max(1) as u64).unwrap_or(0);
+        Self { family: families.get(place).map_or("", |family| family.name), seed }
+    }
+
     /// The command that runs this seed again.
     #[must_use]
     pub fn command(self) -> String {
@@ -77,7 +84,7 @@ impl Sweep {
     /// Runs every seed. Each failure is told to `failed` as soon as it is known.
     pub fn run(&self, mut failed: impl FnMut(Job, &Violation)) -> Summary {
         let clock = Stopwatch::start();
-        let jobs: Vec<Job> = (self.from..self.from.saturating_add(self.seeds)).map(|seed| self.job(seed)).collect();
+        let jobs: Vec<Job> = (self.from..self.from.saturating_add(self.seeds)).map(|seed| Job::of(&self.families, seed)).collect();
         let mut verdicts = BTreeMap::new();
         pool::run(self, &jobs, |job, verdict| {
             if let Verdict::Violation(violation) = &verdict {
@@ -95,11 +102,6 @@ impl Sweep {
             verdicts.insert(job, Verdict::Violation(violation));
         }
         Summary::new(&verdicts, elapsed, self.jobs, again.len())
-    }
-
-    fn job(&self, seed: u64) -> Job {
-        let place = usize::try_from(seed % self.families.len().max(1) as u64).unwrap_or(0);
-        Job { family: self.families.get(place).map_or("", |family| family.name), seed }
     }
 
     fn runs_twice(&self, seed: u64) -> bool {
