@@ -40,6 +40,7 @@ impl Invariant for EngNoMisuse {
 
 #[cfg(test)]
 mod tests {
+    use io_sim::HostId;
     use proto_core::{error::Misuse, time::Time};
 
     use super::{super::sample, *};

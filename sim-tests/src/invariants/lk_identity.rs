@@ -54,6 +54,7 @@ fn check(snapshot: &Snapshot, node: &NodeSnap, link: &LinkSnap) -> Held {
 
 #[cfg(test)]
 mod tests {
+    use io_sim::HostId;
     use proto_core::{
         id::{Incarnation, NodeName},
         time::Time,

@@ -31,6 +31,7 @@ impl Invariant for MsgFifo {
 
 #[cfg(test)]
 mod tests {
+    use io_sim::HostId;
     use proto_core::time::Time;
 
     use super::{super::sample, *};

@@ -27,6 +27,7 @@ impl Invariant for MsgNoDuplicate {
 
 #[cfg(test)]
 mod tests {
+    use io_sim::HostId;
     use proto_core::{id::Incarnation, time::Time};
 
     use super::{super::sample, *};

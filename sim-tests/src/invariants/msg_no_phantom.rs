@@ -31,6 +31,7 @@ impl Invariant for MsgNoPhantom {
 
 #[cfg(test)]
 mod tests {
+    use io_sim::HostId;
     use proto_core::{id::Incarnation, node::Message, time::Time};
 
     use super::{super::sample, *};

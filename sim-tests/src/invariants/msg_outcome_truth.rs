@@ -46,6 +46,7 @@ fn check(key: Key, sent: &Sent) -> Held {
 
 #[cfg(test)]
 mod tests {
+    use io_sim::HostId;
     use proto_core::{error::Rejected, node::Answer, time::Time};
 
     use super::{super::sample, *};
