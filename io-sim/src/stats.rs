@@ -33,8 +33,8 @@ pub struct Stats {
     pub dials_timed_out: u64,
     /// Messages that applications took.
     pub messages_consumed: u64,
-    /// Records made durable.
-    pub records_synced: u64,
+    /// Writes to disks that became durable; several records may be one.
+    pub syncs: u64,
     /// Records that a crash took before they were durable.
     pub records_lost: u64,
     /// Starts of hosts.

@@ -72,7 +72,7 @@ impl World {
             self.schedule.at(at, Happening::Synced { host: id, life });
         }
         if let Some(input) = told {
-            self.stats.records_synced += 1;
+            self.stats.syncs += u64::from(matches!(input, Input::Persisted { durable: true, .. }));
             self.tell(id, input);
         }
     }

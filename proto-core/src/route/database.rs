@@ -149,13 +149,6 @@ impl Database {
         }
     }
 
-    /// Notes that the neighbour at `port` lacks the newest advert of a node.
-    pub(super) fn note_lack(&mut self, addr: NodeAddr, port: Port) {
-        if let Some(entry) = self.entries.get_mut(&addr) {
-            entry.holders.remove(port);
-        }
-    }
-
     /// Nothing is known any more of what the neighbour at `port` holds.
     pub(super) fn forget_holder(&mut self, port: Port) {
         for entry in self.entries.values_mut() {

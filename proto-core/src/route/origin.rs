@@ -137,10 +137,10 @@ impl Origin {
         }
     }
 
-    /// From now on nothing goes through this node, and it says nothing more after its next advert.
+    /// The next advert says that nothing goes through this node any more, and is its last. What others send through it
+    /// before they hear that is still forwarded.
     pub(super) fn leave(&mut self) {
         self.left = true;
-        self.transit = false;
         self.links.forget();
         self.costs.forget();
         self.refresh_at = None;
@@ -171,7 +171,7 @@ impl Origin {
             key: self.key().0,
             incarnation: self.incarnation,
             seq: self.seq,
-            transit: self.transit,
+            transit: self.transit && !self.left,
             neighbours,
         };
         Advert::sign(body, &self.network, &self.identity, self.provider)

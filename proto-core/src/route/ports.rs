@@ -4,7 +4,10 @@
 //! link's end. A link that replaces another to the same neighbour takes its port over, and the table, which names ports,
 //! stays right without being computed anew. Bounds: [`PORTS_MAX`]; a link beyond is not used for routing.
 
-use alloc::vec::Vec;
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use crate::{id::NodeAddr, limits::LINKS_MAX, link::LinkId};
 
@@ -26,26 +29,26 @@ impl Port {
 /// Which neighbour has which port, and which link leads there now.
 #[derive(Debug, Default)]
 pub(super) struct Ports {
+    by_peer: BTreeMap<NodeAddr, Port>,
     links: Vec<Option<LinkId>>,
-    peers: Vec<Option<NodeAddr>>,
+    free: BTreeSet<Port>,
 }
 
 impl Ports {
     /// The port of a neighbour whose link came up: its old one if it still has it.
     pub(super) fn open(&mut self, peer: NodeAddr, link: LinkId) -> Option<Port> {
-        let old = self.peers.iter().position(|owner| *owner == Some(peer));
-        let index = match old.or_else(|| self.peers.iter().position(Option::is_none)) {
-            Some(index) => index,
-            None if self.peers.len() >= PORTS_MAX => return None,
+        let port = match self.by_peer.get(&peer).copied().or_else(|| self.free.pop_first()) {
+            Some(port) => port,
+            None if self.links.len() >= PORTS_MAX => return None,
             None => {
-                self.peers.push(None);
+                let port = Port(u16::try_from(self.links.len()).ok()?);
                 self.links.push(None);
-                self.peers.len() - 1
+                port
             }
         };
-        *self.peers.get_mut(index)? = Some(peer);
-        *self.links.get_mut(index)? = Some(link);
-        u16::try_from(index).ok().map(Port)
+        self.by_peer.insert(peer, port);
+        *self.links.get_mut(port.index())? = Some(link);
+        Some(port)
     }
 
     /// The link is down. The port stays its neighbour's until [`Ports::sweep`].
@@ -57,11 +60,14 @@ impl Ports {
 
     /// Frees the ports without a link. No table may name them any more.
     pub(super) fn sweep(&mut self) {
-        for (peer, link) in self.peers.iter_mut().zip(&self.links) {
-            if link.is_none() {
-                *peer = None;
+        let Self { by_peer, links, free } = self;
+        by_peer.retain(|_, port| {
+            let up = links.get(port.index()).is_some_and(Option::is_some);
+            if !up {
+                free.insert(*port);
             }
-        }
+            up
+        });
     }
 
     /// The link that leads through a port now.
@@ -69,9 +75,36 @@ impl Ports {
     pub(super) fn link(&self, port: Port) -> Option<LinkId> {
         self.links.get(port.index()).copied().flatten()
     }
+}
 
-    /// The neighbour that a port belongs to.
-    pub(super) fn peer(&self, port: Port) -> Option<NodeAddr> {
-        self.peers.get(port.index()).copied().flatten()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_kept_until_the_sweep_and_given_away_after_it() {
+        let link = |number: u8| -> LinkId { postcard::from_bytes(&[number, 0]).unwrap() };
+        let mut ports = Ports::default();
+        let first = ports.open(NodeAddr(1), link(1)).unwrap();
+        ports.close(first);
+        let second = ports.open(NodeAddr(2), link(2)).unwrap();
+        assert_ne!(first, second);
+        assert_eq!(ports.link(first), None);
+        assert_eq!(ports.open(NodeAddr(1), link(4)), Some(first), "it comes back in time");
+        ports.close(first);
+        ports.sweep();
+        assert_eq!(ports.open(NodeAddr(3), link(3)), Some(first));
+        assert_eq!(ports.open(NodeAddr(2), link(5)), Some(second));
+        assert_eq!((ports.link(first), ports.link(second)), (Some(link(3)), Some(link(5))));
+    }
+
+    #[test]
+    fn ports_are_bounded() {
+        let mut ports = Ports::default();
+        let link: LinkId = postcard::from_bytes(&[0, 0]).unwrap();
+        for peer in 0..PORTS_MAX as u64 {
+            assert!(ports.open(NodeAddr(peer), link).is_some());
+        }
+        assert_eq!(ports.open(NodeAddr(u64::MAX), link), None);
     }
 }

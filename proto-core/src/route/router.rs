@@ -314,7 +314,6 @@ impl Router {
         }
         for (origin, lacks) in lines {
             if lacks {
-                self.database.note_lack(origin, port);
                 self.neighbours.offer(link, origin);
             } else {
                 self.database.note_holder(origin, port);

@@ -152,8 +152,8 @@ impl Router {
     fn view<'a>(&'a self, route: &'a Route) -> RouteView<'a> {
         let ports = self.neighbours.ports();
         let via = route.hops.ports().iter().zip(&route.path.first).map(|(port, peer)| {
-            let link = ports.link(*port).filter(|_| ports.peer(*port) == Some(*peer));
-            Via { peer: *peer, link }
+            // A port in the table is its neighbour's: it is freed only after the table was replaced.
+            Via { peer: *peer, link: ports.link(*port) }
         });
         let reason = match route.path.first.as_slice() {
             [only] if *only == route.path.node => Reason::Direct,

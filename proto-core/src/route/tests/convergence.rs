@@ -285,9 +285,12 @@ fn a_node_that_leaves_is_routed_around_at_once() {
     mesh.run_for(10_000);
     assert_eq!(mesh.follow(0, 2, 0), [0, 1, 2]);
     mesh.tell(1, Event::Leave);
+    assert!(mesh.router(1).next_hop(addr(2), 0, Some(link(99))).is_ok(), "what is on its way still goes through");
     mesh.run_for(20);
     assert_eq!(mesh.follow(0, 2, 0), [0, 2]);
     assert_eq!(mesh.router(2).reachable().collect::<Vec<_>>(), [addr(0)]);
+    let last = mesh.router(0).adverts(mesh.now).find(|advert| *advert.origin == name(1)).unwrap();
+    assert_eq!((last.transit, last.neighbours), (false, &[][..]));
     let originated = mesh.count(1, Counter::AdvertsOriginated);
     mesh.cut(1, 2);
     mesh.run_for(600_000);
@@ -309,6 +312,20 @@ fn a_replaced_link_interrupts_nothing() {
     }
     assert!(way_held);
     assert_eq!([mesh.told(0), mesh.told(1), mesh.told(2)], [vec![], vec![], vec![]]);
+}
+
+#[test]
+fn neighbours_may_come_and_go_without_end() {
+    let mut bench = linked_to_one();
+    for number in 0..9_000 {
+        let now = ms(number * 10);
+        bench.run_until(now);
+        bench.handle(now, Event::LinkDown { link: link(2) });
+        let peer = NodeAddr(number);
+        bench.handle(now, Event::LinkUp { link: link(2), peer, cost: 1 });
+    }
+    let told = effects(bench.run_until(ms(100_000)));
+    assert!(adverts_in(&told).iter().any(|(over, _)| *over == link(2)), "the last one is a neighbour like the first");
 }
 
 #[test]

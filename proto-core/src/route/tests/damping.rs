@@ -26,7 +26,7 @@ fn links_that_come_up_together_make_one_advert() {
     bench.handle(ms(20), Event::LinkDown { link: link(2) });
     let sent = bench.run_until(ms(1_000));
     let adverts = |at| adverts_in(&effects(sent.iter().filter(|(t, _)| *t == at).cloned().collect())).len();
-    assert_eq!((adverts(ms(100)), adverts_in(&effects(sent.clone())).len()), (8, 8), "both changes, 100 ms later");
+    assert_eq!((adverts(ms(50)), adverts_in(&effects(sent.clone())).len()), (8, 8), "both changes, 50 ms later");
 }
 
 #[test]

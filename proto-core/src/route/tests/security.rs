@@ -103,7 +103,7 @@ fn a_key_is_pinned_only_after_it_has_signed() {
 #[test]
 fn an_advert_of_another_network_is_refused() {
     let mut bench = linked_to_one();
-    let foreign = Advert::sign(says(2, (1, 1), &[]), "other", &identity(2), SOFTWARE);
+    let foreign = Advert::sign(says(2, (1, 1), &[]), "foreign", &identity(2), SOFTWARE);
     assert_eq!(violation(&bench.handle(ms(1), arrives(link(1), &foreign))), Some(Violation::BadSignature));
 }
 
@@ -154,6 +154,16 @@ fn an_older_advert_is_answered_with_the_newer_one_once() {
     assert_eq!(bench.handle(ms(301), arrives(link(3), &signed(2, (1, 4), &[]))), []);
     assert_eq!(bench.handle(ms(301), arrives(link(3), &signed(2, (0, 99), &[]))), []);
     assert_eq!(knowledge(&bench), before);
+}
+
+#[test]
+fn what_a_neighbour_held_is_forgotten_with_its_link() {
+    let mut bench = before_two();
+    bench.handle(ms(200), Event::LinkDown { link: link(1) });
+    bench.handle(ms(200), Event::LinkUp { link: link(3), peer: addr(1), cost: 1 });
+    bench.run_until(ms(300));
+    let answer = bench.handle(ms(300), arrives(link(3), &signed(2, (1, 4), &[])));
+    assert_eq!(adverts_in(&answer), [(link(3), signed(2, (1, 5), &[1]))]);
 }
 
 #[test]
@@ -261,6 +271,27 @@ fn what_arrives_over_a_link_that_is_down_is_ignored() {
     let want = Event::Want { link: link(1), body: Bytes::copy_from_slice(&addr(2).0.to_le_bytes()) };
     assert_eq!(bench.handle(ms(300), want), []);
     assert_eq!(knowledge(&bench), before);
+}
+
+#[test]
+fn only_what_is_newer_is_asked_for() {
+    let mut bench = before_two();
+    bench.run_until(ms(6_000));
+    let held = |number, incarnation, seq| v1::Held { origin: addr(number), incarnation: Incarnation(incarnation), seq };
+    let mut lines = [held(0, 6, 1), held(1, 1, 1), held(2, 1, 6), held(9, 1, 1)];
+    lines.sort();
+    let wanted = |bench: &mut Bench<Routing>| {
+        let body = lines.iter().fold(vec![], |body, line| postcard::to_extend(line, body).unwrap());
+        let scope = v1::SummaryScope::Range { first: NodeAddr(0), last: NodeAddr(u64::MAX) };
+        let summary = Event::Summary { link: link(1), header: v1::Summary { scope }, body: body.into() };
+        let frames = frames_in(&bench.handle(ms(6_000), summary), Kind::Want);
+        let mut bytes: Vec<u8> = frames.into_iter().flat_map(|(_, frame)| frame.body.to_vec()).collect();
+        let (addrs, []) = bytes.as_chunks_mut::<8>() else { panic!("whole addresses") };
+        addrs.iter().map(|bytes| NodeAddr(u64::from_le_bytes(*bytes))).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(wanted(&mut bench), [addr(0), addr(2), addr(9)].into());
+    bench.handle(ms(6_000), arrives(link(1), &signed(0, (6, 1), &[])));
+    assert_eq!(wanted(&mut bench), [addr(2), addr(9)].into(), "its own later life was told already");
 }
 
 #[test]
