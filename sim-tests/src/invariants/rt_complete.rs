@@ -58,7 +58,7 @@ pub(crate) fn cheapest(snapshot: &Snapshot, source: HostId) -> BTreeMap<HostId, 
             }
             if peer.alive == Alive::Running && peer.link_to(node.addr).is_some() {
                 let step = if here == source { Some(link.cost) } else { told(snapshot, source, node.addr, link.addr) };
-            let Some(step) = step else { continue };
+                let Some(step) = step else { continue };
                 let known = open.entry(next).or_insert(u32::MAX);
                 *known = (*known).min(cost + step);
             }
