@@ -3,10 +3,7 @@
 //! Every payload names the message it is of: who sent it, in which life, and its number there. So the oracle recognises
 //! whatever an application is handed, however it came there.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use io_sim::HostId;
@@ -109,13 +106,13 @@ pub struct Sent {
     pub told: Vec<(HostId, Outcome)>,
 }
 
-/// A request that must be answered once.
+/// A request that must be answered once, or at most once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// The message it sent, if it was to send one.
     pub message: Option<Key>,
-    /// The latest time of the answer, on the node's own clock.
-    pub due: Time,
+    /// The latest time of the answer, on the node's own clock; `None` if none is owed: only a refusal may come.
+    pub due: Option<Time>,
     /// What was asked for, for people.
     pub what: &'static str,
     /// Whether it was asked after the calm had come.
@@ -183,13 +180,13 @@ impl Oracle {
         self.sent.insert(key, Sent { to, fresh, handed: Vec::new(), told: Vec::new() });
     }
 
-    /// An application asked for something that must be answered within `within` of `now`, on the node's own clock.
-    pub fn asked(&mut self, node: HostId, token: Token, now: Time, within: Duration, request: Request) {
+    /// An application asked for something that must be answered by `due`, on the node's own clock. `None`: that need not
+    /// be answered, unless it is refused at once.
+    pub fn asked(&mut self, node: HostId, token: Token, due: Option<Time>, request: Request) {
         let Some(life) = self.lives.get_mut(&node) else { return };
-        let due = now + within;
         let Request { message, what, fresh } = request;
         life.asked.insert(token, Asked { message, due, what, fresh, answers: Vec::new() });
-        life.open.insert((due, token));
+        life.open.extend(due.map(|due| (due, token)));
     }
 
     /// An application was handed a message. Returns the serial handed over before it in the same flow.
@@ -203,7 +200,13 @@ impl Oracle {
     }
 
     /// A request was answered.
-    pub fn answered(&mut self, node: HostId, token: Token, answer: &Answer, host_of: impl Fn(NodeAddr) -> Option<HostId>) {
+    pub fn answered(
+        &mut self,
+        node: HostId,
+        token: Token,
+        answer: &Answer,
+        host_of: impl Fn(NodeAddr) -> Option<HostId>,
+    ) {
         let Some(asked) = self.lives.get_mut(&node).and_then(|life| life.answer(token, answer)) else { return };
         let Some(sent) = asked.and_then(|key| self.sent.get_mut(&key)) else { return };
         let told: Vec<(HostId, Outcome)> = match answer {
@@ -296,7 +299,7 @@ impl Life {
     fn answer(&mut self, token: Token, answer: &Answer) -> Option<Option<Key>> {
         let asked = self.asked.get_mut(&token)?;
         asked.answers.push(answer.clone());
-        self.open.remove(&(asked.due, token));
+        asked.due.map(|due| self.open.remove(&(due, token)));
         Some(asked.message)
     }
 }
@@ -332,7 +335,7 @@ mod tests {
         let mut oracle = Oracle::default();
         oracle.started(HostId(0), Incarnation(1));
         let request = Request { message: None, what: "trace", fresh: false };
-        oracle.asked(HostId(0), Token(5), Time::from_secs(1), Duration::from_secs(2), request);
+        oracle.asked(HostId(0), Token(5), Some(Time::from_secs(3)), request);
         assert_eq!(oracle.first_due(HostId(0)), Some((Time::from_secs(3), Token(5))));
         oracle.started(HostId(0), Incarnation(2));
         assert_eq!(oracle.first_due(HostId(0)), None);

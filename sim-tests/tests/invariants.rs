@@ -34,7 +34,9 @@ fn every_invariant_is_made_to_fire_by_a_test() {
 #[test]
 fn every_invariant_is_in_the_book() {
     let book = fs::read_to_string(here().join("../docs/INVARIANTS.md")).expect("the page is there");
-    let rows: BTreeSet<String> =
-        book.lines().filter_map(|line| line.split('|').nth(2)?.trim().strip_prefix('`')?.strip_suffix('`').map(String::from)).collect();
+    let rows: BTreeSet<String> = book
+        .lines()
+        .filter_map(|line| line.split('|').nth(2)?.trim().strip_prefix('`')?.strip_suffix('`').map(String::from))
+        .collect();
     assert_eq!(rows, ids());
 }

@@ -11,7 +11,8 @@ use sim_tests::{
 #[test]
 fn what_once_failed_holds() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions");
-    let mut files: Vec<_> = fs::read_dir(folder).expect("the folder is there").flatten().map(|entry| entry.path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder).expect("the folder is there").flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     files.sort();
     let mut failures = Vec::new();

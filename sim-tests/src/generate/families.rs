@@ -19,13 +19,21 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "line", about: "three to six nodes in a row: every message goes through others", make: line },
     Family { name: "ring", about: "four to eight nodes in a ring: always exactly two ways", make: ring },
     Family { name: "star", about: "one hub and up to seven leaves: everything through one node", make: star },
-    Family { name: "random", about: "six to twelve nodes, a random connected graph, some without transit", make: random },
+    Family {
+        name: "random",
+        about: "six to twelve nodes, a random connected graph, some without transit",
+        make: random,
+    },
     Family { name: "churn", about: "nodes crash, stop and restart all the time", make: churn },
     Family { name: "partition", about: "symmetric, one-way, bridge and ring partitions come and go", make: partition },
     Family { name: "lossy", about: "loss, reordering, slow, far and flapping links", make: lossy },
     Family { name: "pause", about: "processes freeze and clocks drift", make: pause },
     Family { name: "overload", about: "slow applications, large payloads, small queues", make: overload },
-    Family { name: "restart", about: "pairs that dial each other at once, new lives in quick succession", make: restart },
+    Family {
+        name: "restart",
+        about: "pairs that dial each other at once, new lives in quick succession",
+        make: restart,
+    },
 ];
 
 /// What a family chooses; everything else is drawn alike for all.

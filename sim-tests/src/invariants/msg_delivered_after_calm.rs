@@ -53,8 +53,6 @@ fn good(answer: &Answer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use io_sim::HostId;
     use proto_core::{error::Rejected, id::Token, time::Time};
 
@@ -64,7 +62,7 @@ mod tests {
     fn asked() -> Oracle {
         let mut oracle = sample::oracle();
         let request = Request { message: None, what: "look-up", fresh: true };
-        oracle.asked(HostId(1), Token(20), Time::ZERO, Duration::from_secs(1), request);
+        oracle.asked(HostId(1), Token(20), Some(Time::from_secs(1)), request);
         oracle
     }
 

@@ -1,4 +1,5 @@
-//! Every request is answered exactly once while its node lives, and by its deadline.
+//! Every request is answered exactly once while its node lives, and by its deadline. A message whose sender wants no
+//! outcome is answered at most once, by its refusal.
 //!
 //! An application that waits for an answer that never comes is stuck for good; one that gets two does something twice
 //! (design §5). A frozen process answers when it wakes.
@@ -6,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use io_sim::HostId;
-use proto_core::{id::Token, time::Time};
+use proto_core::{id::Token, node::Answer, time::Time};
 
 use super::{Fact, Held, Invariant, What};
 use crate::{oracle::Oracle, snapshot::Snapshot};
@@ -27,10 +28,13 @@ impl Invariant for MsgOneAnswer {
 
     fn fact(&mut self, fact: &Fact<'_>, oracle: &Oracle) -> Held {
         match fact.what {
-            What::Answered { token, .. } => match oracle.request(fact.node, token) {
+            What::Answered { token, answer } => match oracle.request(fact.node, token) {
                 None => Err(format!("{} answers request {token}, which this life was never asked", fact.spec.name)),
                 Some(asked) if asked.answers.len() > 1 => {
                     Err(format!("{} answered its {} {token} twice: {:?}", fact.spec.name, asked.what, asked.answers))
+                }
+                Some(asked) if asked.due.is_none() && !matches!(answer, Answer::Rejected(_)) => {
+                    Err(format!("{} answers {answer:?} to a {} that wanted no answer", fact.spec.name, asked.what))
                 }
                 Some(_) => Ok(()),
             },
@@ -71,9 +75,10 @@ impl MsgOneAnswer {
 
 #[cfg(test)]
 mod tests {
-    use proto_core::node::{Answer, Outcome};
+    use proto_core::node::Outcome;
 
     use super::{super::sample, *};
+    use crate::oracle::Request;
 
     fn turned(invariant: &mut MsgOneAnswer, oracle: &Oracle, at_ms: u64) -> Held {
         let spec = sample::spec();
@@ -112,6 +117,14 @@ mod tests {
     #[test]
     fn fires_on_an_answer_to_nothing() {
         assert!(answered(&mut sample::oracle(), Token(99)).is_err());
+    }
+
+    #[test]
+    fn fires_on_an_outcome_that_nobody_wanted() {
+        let mut oracle = sample::oracle();
+        let request = Request { message: None, what: "send", fresh: false };
+        oracle.asked(HostId(0), Token(11), None, request);
+        assert!(answered(&mut oracle, Token(11)).is_err());
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! A sound little mesh for tests to break: `n0 - n1 - n2`, every link costs 1.
 
-use std::time::Duration;
-
 use io_sim::{HostId, HostSpec};
 use proto_core::{
     id::{Incarnation, NodeAddr, NodeName, Seq, Token},
@@ -96,7 +94,7 @@ pub(super) fn oracle() -> Oracle {
     assert_eq!(oracle.next_key(HostId(0)), Some(KEY));
     oracle.sent(KEY, Receivers::These(vec![HostId(2)]), false);
     let request = Request { message: Some(KEY), what: "send", fresh: false };
-    oracle.asked(HostId(0), TOKEN, Time::ZERO, Duration::from_secs(1), request);
+    oracle.asked(HostId(0), TOKEN, Some(Time::from_secs(1)), request);
     oracle
 }
 

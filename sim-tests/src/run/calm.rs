@@ -5,10 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use io_sim::{Fault, HostId, HostState, Partition};
 
 use super::stage::Stage;
-use crate::{
-    scenario::Op,
-    verdict::Violation,
-};
+use crate::{scenario::Op, verdict::Violation};
 
 /// Time between two looks whether the mesh has settled.
 const POLL: Duration = Duration::from_millis(100);
@@ -23,7 +20,8 @@ const FOR_EVER_MS: u64 = 1 << 40;
 pub(super) fn calm(stage: &mut Stage<'_>) -> Result<u64, Violation> {
     heal(stage)?;
     let began = stage.world.now();
-    settle(stage, Duration::from_millis(stage.scenario.settle_ms) + longest_pause(stage))?;
+    stage.pass(longest_pause(stage))?;
+    settle(stage, Duration::from_millis(stage.scenario.settle_ms))?;
     let settled = stage.world.now();
     serve(stage)?;
     let before = stage.referee.sample(&stage.world, false)?.clone();

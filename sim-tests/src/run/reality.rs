@@ -122,7 +122,8 @@ fn wire_ms(scenario: &Scenario) -> u64 {
         | Fault::SlowApplication { .. }
         | Fault::FailDisk { .. } => None,
     });
-    let specs = changed.chain(scenario.network.links.iter().map(|link| &link.spec)).chain([&scenario.network.options.link]);
+    let specs =
+        changed.chain(scenario.network.links.iter().map(|link| &link.spec)).chain([&scenario.network.options.link]);
     let slowest = |spec: &LinkSpec| {
         let travel = u64::try_from((spec.latency + spec.jitter).as_millis()).unwrap_or(u64::MAX);
         let backlog = (SEND_BUFFER + spec.queue_bytes) * 1_000;

@@ -1,14 +1,7 @@
 //! What nodes believe, taken from their read-only views.
 
 use io_sim::{HostId, World};
-use proto_core::{
-    id::NodeAddr,
-    link::Links,
-    node::Node,
-    probe::Counter,
-    route::Router,
-    time::Time,
-};
+use proto_core::{id::NodeAddr, link::Links, node::Node, probe::Counter, route::Router, time::Time};
 
 use crate::{
     scenario::Scenario,

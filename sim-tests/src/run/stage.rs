@@ -39,7 +39,8 @@ impl<'a> Stage<'a> {
 
     /// Plays faults and workload up to the calm.
     pub(super) fn storm(&mut self) -> Result<(), Violation> {
-        let (mut faults, mut workload) = (self.scenario.faults.iter().peekable(), self.scenario.workload.iter().peekable());
+        let (mut faults, mut workload) =
+            (self.scenario.faults.iter().peekable(), self.scenario.workload.iter().peekable());
         loop {
             let fault_ms = faults.peek().map_or(u64::MAX, |timed| timed.at_ms);
             let op_ms = workload.peek().map_or(u64::MAX, |timed| timed.at_ms);
@@ -94,10 +95,8 @@ impl<'a> Stage<'a> {
         let reports = !matches!(op, Op::Send { report: false, .. });
         let Some(token) = self.world.command(from, command) else { return };
         self.referee.log(&self.world, || format!("{} is asked {token}: {op:?}", self.referee.name(from)));
-        if reports {
-            let now = self.world.host(from).local(self.world.now());
-            self.referee.oracle.asked(from, token, now, within, Request { message: key, what, fresh });
-        }
+        let due = reports.then(|| self.world.host(from).local(self.world.now()) + within);
+        self.referee.oracle.asked(from, token, due, Request { message: key, what, fresh });
     }
 
     fn command(&mut self, op: &Op, fresh: bool) -> Option<(Command, Duration, &'static str, Option<Key>)> {

@@ -32,9 +32,9 @@ impl Scenario {
             None => false,
         });
         smaller.workload.retain_mut(|timed| renumber_op(&timed.op, &place).map(|op| timed.op = op).is_some());
-        smaller.faults.retain_mut(|timed| {
-            renumber_fault(&timed.fault, &place).map(|fault| timed.fault = fault).is_some()
-        });
+        smaller
+            .faults
+            .retain_mut(|timed| renumber_fault(&timed.fault, &place).map(|fault| timed.fault = fault).is_some());
         smaller.survivors = smaller.survivors.iter().filter_map(|host| place(*host)).collect();
         Some(smaller)
     }

@@ -84,7 +84,8 @@ impl Sweep {
     /// Runs every seed. Each failure is told to `failed` as soon as it is known.
     pub fn run(&self, mut failed: impl FnMut(Job, &Violation)) -> Summary {
         let clock = Stopwatch::start();
-        let jobs: Vec<Job> = (self.from..self.from.saturating_add(self.seeds)).map(|seed| Job::of(&self.families, seed)).collect();
+        let jobs: Vec<Job> =
+            (self.from..self.from.saturating_add(self.seeds)).map(|seed| Job::of(&self.families, seed)).collect();
         let mut verdicts = BTreeMap::new();
         pool::run(self, &jobs, |job, verdict| {
             if let Verdict::Violation(violation) = &verdict {
@@ -95,7 +96,9 @@ impl Sweep {
         let elapsed = clock.elapsed();
         let again: Vec<Job> = jobs.iter().copied().filter(|job| self.runs_twice(job.seed)).collect();
         let mut differ = Vec::new();
-        pool::run(self, &again, |job, second| differ.extend(verdicts.get(&job).and_then(|first| difference(job, first, &second))));
+        pool::run(self, &again, |job, second| {
+            differ.extend(verdicts.get(&job).and_then(|first| difference(job, first, &second)))
+        });
         differ.sort_by_key(|(job, _)| *job);
         for (job, violation) in differ {
             failed(job, &violation);
