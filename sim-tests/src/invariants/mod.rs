@@ -20,6 +20,7 @@ mod msg_no_duplicate;
 mod msg_no_phantom;
 mod msg_one_answer;
 mod msg_outcome_truth;
+mod rt_agreed;
 mod rt_complete;
 mod rt_hop_limit;
 mod rt_loop_free;
@@ -147,6 +148,7 @@ impl Default for Suite {
             Box::new(rt_hop_limit::RtHopLimit),
             Box::new(rt_no_return::RtNoReturn),
             Box::new(rt_loop_free::RtLoopFree),
+            Box::new(rt_agreed::RtAgreed),
             Box::new(rt_complete::RtComplete),
             Box::new(rt_no_ghosts::RtNoGhosts),
             Box::new(rt_sequence::RtSequence::default()),

@@ -1,14 +1,16 @@
 //! In a settled mesh a route exists exactly where a way of live links exists, and costs what the cheapest one costs.
 //!
 //! Compared with a plain Dijkstra (1959) over the links that both ends hold, which shares no code with the router (RT3).
-//! Nodes without transit are ends of ways, never parts of them.
+//! A link costs what its own end last told the mesh, as the route's owner has heard it: costs that drift are told seldom,
+//! on purpose. Nodes without transit are ends of ways, never parts of them.
 
 use std::collections::BTreeMap;
 
 use io_sim::HostId;
+use proto_core::id::NodeAddr;
 
 use super::{Held, Invariant};
-use crate::snapshot::{Alive, Snapshot};
+use crate::snapshot::{Alive, NodeSnap, Snapshot};
 
 #[derive(Debug)]
 pub(super) struct RtComplete;
@@ -55,12 +57,19 @@ pub(crate) fn cheapest(snapshot: &Snapshot, source: HostId) -> BTreeMap<HostId, 
                 continue;
             }
             if peer.alive == Alive::Running && peer.link_to(node.addr).is_some() {
+                let Some(step) = told(&snapshot.nodes[source.0 as usize], node.addr, link.addr) else { continue };
                 let known = open.entry(next).or_insert(u32::MAX);
-                *known = (*known).min(cost + link.cost);
+                *known = (*known).min(cost + step);
             }
         }
     }
     done
+}
+
+/// What a link costs by the adverts that a node holds.
+fn told(holder: &NodeSnap, from: NodeAddr, to: NodeAddr) -> Option<u32> {
+    let neighbours = &holder.advert_of(from)?.neighbours;
+    neighbours.iter().find(|(addr, _)| *addr == to).map(|(_, cost)| *cost)
 }
 
 #[cfg(test)]
@@ -98,10 +107,12 @@ mod tests {
     #[test]
     fn the_cheapest_way_is_not_always_the_shortest() {
         let mut snapshot = sample::line();
-        let mut direct = sample::link(2);
-        direct.cost = 5;
-        snapshot.nodes[0].links.push(direct);
+        snapshot.nodes[0].links.push(sample::link(2));
         snapshot.nodes[2].links.push(sample::link(0));
+        for node in &mut snapshot.nodes {
+            node.adverts[0].neighbours.push((sample::addr(2), 5));
+            node.adverts[2].neighbours.push((sample::addr(0), 1));
+        }
         assert_eq!(cheapest(&snapshot, HostId(0)), BTreeMap::from([(HostId(0), 0), (HostId(1), 1), (HostId(2), 2)]));
         assert_eq!(cheapest(&snapshot, HostId(2))[&HostId(0)], 1);
     }

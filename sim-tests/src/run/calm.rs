@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use io_sim::{Fault, HostId, HostState, Partition};
+use io_sim::{Fault, HostId, HostState, Partition, SimTime};
 
 use super::stage::Stage;
 use crate::{scenario::Op, verdict::Violation};
@@ -19,16 +19,15 @@ const FOR_EVER_MS: u64 = 1 << 40;
 /// Plays the calm; tells how long it took to settle.
 pub(super) fn calm(stage: &mut Stage<'_>) -> Result<u64, Violation> {
     heal(stage)?;
+    wake(stage)?;
     let began = stage.world.now();
-    stage.pass(longest_pause(stage))?;
-    settle(stage, Duration::from_millis(stage.scenario.settle_ms))?;
-    let settled = stage.world.now();
+    let settled = settle(stage, notice(stage), Duration::from_millis(stage.scenario.settle_ms))?;
     serve(stage)?;
     let before = stage.referee.sample(&stage.world, false)?.clone();
     stage.pass(Duration::from_millis(stage.scenario.watch_ms))?;
     stage.referee.sample(&stage.world, false)?;
     stage.referee.idle(&before)?;
-    settle(stage, UNSETTLED)?;
+    settle(stage, Duration::ZERO, UNSETTLED)?;
     stage.referee.finally()?;
     Ok(u64::try_from(settled.since(began).as_millis()).unwrap_or(u64::MAX))
 }
@@ -80,31 +79,52 @@ fn longest_pause(stage: &Stage<'_>) -> Duration {
     stage.scenario.survivors.iter().map(|host| left(*host)).max().unwrap_or_default()
 }
 
-/// Waits until everything settled holds at one moment.
-fn settle(stage: &mut Stage<'_>, within: Duration) -> Result<(), Violation> {
-    let until = stage.world.now() + within;
+/// Waits until everything settled holds at a moment not before `at_least` has passed, and tells since when it held.
+fn settle(stage: &mut Stage<'_>, at_least: Duration, at_most: Duration) -> Result<SimTime, Violation> {
+    let began = stage.world.now();
+    let mut held_since = None;
     loop {
-        restart(stage)?;
+        let passed = stage.world.now().since(began);
         match stage.referee.unsettled(&stage.world)? {
-            None => return Ok(()),
-            Some(violation) if stage.world.now() >= until => {
-                let detail = format!("still, {} s after the calm: {}", within.as_secs(), violation.detail);
+            None => {
+                let since = *held_since.get_or_insert(stage.world.now());
+                if passed >= at_least {
+                    return Ok(since);
+                }
+            }
+            Some(violation) if passed >= at_most => {
+                let detail = format!("still, {} s after the calm: {}", at_most.as_secs(), violation.detail);
                 return Err(Violation { detail, ..violation });
             }
-            Some(_) => stage.pass(POLL)?,
+            Some(_) => held_since = None,
         }
+        stage.pass(POLL)?;
     }
 }
 
-/// Starts every survivor that has no process; one that was asked to stop may only now have ended.
-fn restart(stage: &mut Stage<'_>) -> Result<(), Violation> {
+/// Time in which the survivors notice what broke before the calm and looks whole still: a half-dead link may pass for a
+/// live one until then.
+fn notice(stage: &Stage<'_>) -> Duration {
+    let detection = |host: &HostId| {
+        let config = &stage.scenario.hosts[host.0 as usize].template;
+        (config.dead_after + config.heartbeat) * 21 / 20
+    };
+    stage.scenario.survivors.iter().map(detection).max().unwrap_or_default()
+}
+
+/// Waits until every survivor's process runs: thaws what is frozen, and starts again what was asked to stop.
+fn wake(stage: &mut Stage<'_>) -> Result<(), Violation> {
+    stage.pass(longest_pause(stage))?;
+    while stage.scenario.survivors.iter().any(|host| stage.referee.reality.is_stopping(*host)) {
+        stage.pass(POLL)?;
+        stage.referee.look(&stage.world)?;
+    }
     for host in &stage.scenario.survivors {
         if stage.world.host(*host).state() == HostState::Down {
             stage.strike(&Fault::Restart { host: *host })?;
-            stage.pass(Duration::ZERO)?;
         }
     }
-    Ok(())
+    stage.pass(Duration::ZERO)
 }
 
 /// Asks everything of everybody and waits for the answers.

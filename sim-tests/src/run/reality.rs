@@ -26,12 +26,14 @@ struct Life {
     alive: Alive,
     number: Incarnation,
     since: SimTime,
+    /// It was asked to stop.
+    stopping: bool,
 }
 
 impl Reality {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let count = scenario.hosts.len();
-        let life = Life { alive: Alive::Down, number: Incarnation(0), since: SimTime::ZERO };
+        let life = Life { alive: Alive::Down, number: Incarnation(0), since: SimTime::ZERO, stopping: false };
         Self {
             partitions: Vec::new(),
             hosts: vec![life; count],
@@ -45,9 +47,12 @@ impl Reality {
         match fault {
             Fault::Partition { kind } => self.partitions.push(kind.clone()),
             Fault::Heal => self.partitions.clear(),
+            Fault::Stop { host } => {
+                let life = &mut self.hosts[host.0 as usize];
+                life.stopping = life.alive != Alive::Down;
+            }
             Fault::Crash { .. }
             | Fault::Kill { .. }
-            | Fault::Stop { .. }
             | Fault::Restart { .. }
             | Fault::Pause { .. }
             | Fault::Link { .. }
@@ -64,6 +69,11 @@ impl Reality {
         self.partitions.iter().any(|partition| partition.cuts(from, to))
     }
 
+    /// Whether a host was asked to stop and has not ended yet.
+    pub(super) fn is_stopping(&self, host: HostId) -> bool {
+        self.hosts[host.0 as usize].stopping
+    }
+
     /// Looks at a host; tells its new life if it has begun one since the last look.
     pub(super) fn look(&mut self, world: &World, host: HostId) -> Option<Incarnation> {
         let (now, seen) = (world.now(), world.host(host));
@@ -75,7 +85,8 @@ impl Reality {
         let known = &mut self.hosts[host.0 as usize];
         let reborn = known.number != seen.incarnation();
         if known.alive != alive || reborn {
-            *known = Life { alive, number: seen.incarnation(), since: now };
+            let stopping = known.stopping && !reborn && alive != Alive::Down;
+            *known = Life { alive, number: seen.incarnation(), since: now, stopping };
         }
         (reborn && alive != Alive::Down).then(|| seen.incarnation())
     }

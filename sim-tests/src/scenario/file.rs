@@ -23,24 +23,22 @@ impl Scenario {
         let mut value = serde_json::to_value(self)?;
         let config = serde_json::to_value(HostConfig::default())?;
         let link = serde_json::to_value(LinkSpec::default())?;
-        for host in value["hosts"].as_array_mut().into_iter().flatten() {
-            leave_out(&mut host["template"], &config);
-        }
-        leave_out(&mut value["network"]["options"]["link"], &link);
-        leave_out(&mut value["network"]["options"], &serde_json::to_value(WorldOptions::default())?);
-        for direction in value["network"]["links"].as_array_mut().into_iter().flatten() {
-            leave_out(&mut direction["spec"], &link);
-        }
-        for timed in value["faults"].as_array_mut().into_iter().flatten() {
-            leave_out(&mut timed["fault"]["Link"]["spec"], &link);
-        }
+        for_each(&mut value, "/hosts", |host| leave_out(host.pointer_mut("/template"), &config));
+        for_each(&mut value, "/network/links", |direction| leave_out(direction.pointer_mut("/spec"), &link));
+        for_each(&mut value, "/faults", |timed| leave_out(timed.pointer_mut("/fault/Link/spec"), &link));
+        leave_out(value.pointer_mut("/network/options"), &serde_json::to_value(WorldOptions::default())?);
+        leave_out(value.pointer_mut("/network/options/link"), &link);
         serde_json::to_string_pretty(&value).map(|text| text + "\n")
     }
 }
 
+fn for_each(value: &mut Value, list: &str, edit: impl FnMut(&mut Value)) {
+    value.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten().for_each(edit);
+}
+
 /// Takes every entry out of an object that is the same in another.
-fn leave_out(value: &mut Value, usual: &Value) {
-    if let Some(object) = value.as_object_mut() {
+fn leave_out(value: Option<&mut Value>, usual: &Value) {
+    if let Some(object) = value.and_then(Value::as_object_mut) {
         object.retain(|key, value| usual.get(key) != Some(value));
     }
 }
