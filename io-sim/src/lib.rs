@@ -30,7 +30,7 @@ mod world;
 pub use config::{HostConfig, HostSpec, PORT, PeerSpec};
 pub use fault::Fault;
 pub use host::{HostId, HostRef, HostState};
-pub use net::{LinkSpec, Lost, Loss, Partition, Paths};
+pub use net::{LinkSpec, Loss, Lost, Partition, Paths};
 pub use stats::Stats;
 pub use time::SimTime;
 pub use trace::{Divergence, Step, first_divergence};

@@ -7,10 +7,7 @@ use proto_core::{
     node::{ChannelEvent, Input},
 };
 
-use super::{
-    Inbound, NetCx, NetEvent, Side, StreamId,
-    Lost, Paths,
-};
+use super::{Inbound, Lost, NetCx, NetEvent, Paths, Side, StreamId};
 use crate::{
     host::HostId,
     rng::{Draws, Label},

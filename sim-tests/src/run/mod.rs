@@ -8,9 +8,10 @@
 mod calm;
 mod guard;
 mod reality;
-mod referee;
-mod snap;
+pub(crate) mod referee;
+pub(crate) mod snap;
 mod stage;
+pub(crate) mod theatre;
 
 pub use guard::guarded;
 
@@ -41,7 +42,7 @@ pub fn run(scenario: &Scenario, options: Options) -> Verdict {
 }
 
 fn play(scenario: &Scenario, options: Options) -> Result<Report, Violation> {
-    let mut stage = stage::Stage::new(scenario, options);
+    let mut stage = stage::Stage::new(scenario, options, stage::world(scenario, options));
     stage.storm()?;
     let settled_ms = calm::calm(&mut stage)?;
     Ok(stage.report(settled_ms))
