@@ -87,7 +87,7 @@ fn replay(file: &Path, log: bool) -> Outcome {
 
 /// Runs a scenario and prints what came of it.
 fn tell(scenario: &Scenario, log: bool, command: &str) -> bool {
-    let options = Options { canary: false, log: log.then_some(|line| println!("{line}")) };
+    let options = Options { tier, log: log.then_some(|line| println!("{line}")), ..Options::default() };
     match run::guarded(scenario, options) {
         Verdict::Ok(Report { hash, sim_ms, steps, settled_ms, counts }) => {
             println!("{} seed {}: ok, hash {hash:016x}", scenario.name, scenario.seed);

@@ -73,7 +73,7 @@ impl<'a> Referee<'a> {
     }
 
     /// What every node believes now, put to the invariants that always hold.
-    pub(super) fn sample(&mut self, world: &impl Sight, forwards: bool) -> Result<&Snapshot, Violation> {
+    pub(crate) fn sample(&mut self, world: &impl Sight, forwards: bool) -> Result<&Snapshot, Violation> {
         self.look(world)?;
         self.camera.shoot(world, forwards);
         self.reality.tell(world.now(), &mut self.camera.snapshot);
