@@ -54,6 +54,12 @@ impl Tier {
     }
 }
 
+impl std::fmt::Display for Tier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// How to run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {

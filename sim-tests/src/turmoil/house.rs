@@ -198,7 +198,9 @@ impl<'a> House<'a> {
 
     /// A host that is down begins a life.
     fn start(&mut self, host: HostId) {
-        let Some(room) = self.rooms.get_mut(host.0 as usize).filter(|room| room.state == HostState::Down) else { return };
+        let Some(room) = self.rooms.get_mut(host.0 as usize).filter(|room| room.state == HostState::Down) else {
+            return;
+        };
         room.booth.begin();
         room.life = room.booth.disk.incarnation().0 + 1;
         self.sim.bounce(room.booth.spec.name.as_str());

@@ -26,7 +26,7 @@ const WALL_START_MS: u64 = 1_767_225_600_000;
 
 /// One host's sockets.
 #[derive(Clone, Debug)]
-pub struct TurmoilNet {
+pub(super) struct TurmoilNet {
     hub: Arc<Hub>,
     log: Arc<Log>,
     host: HostId,

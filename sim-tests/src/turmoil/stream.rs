@@ -17,7 +17,7 @@ const SEGMENT_MAX: usize = 16 * 1_024;
 
 /// A connection.
 #[derive(Debug)]
-pub struct SimStream {
+pub(super) struct SimStream {
     inner: ::turmoil::net::TcpStream,
     hub: Arc<Hub>,
     tap: Arc<Tap>,
