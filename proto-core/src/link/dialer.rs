@@ -201,7 +201,8 @@ impl Dialer {
     }
 
     /// The attempt is not needed any more: another link to the peer lives.
-    pub(super) const fn abandoned(&mut self, now: Time) {
+    pub(super) const fn abandoned(&mut self, now: Time, live: LinkId) {
+        self.live = Some(live);
         self.attempt = Attempt::Waiting { next: now };
     }
 

@@ -155,9 +155,9 @@ impl Dialers {
         retry_in
     }
 
-    /// An attempt is not needed any more.
-    pub(super) fn abandoned(&mut self, now: Time, id: DialerId) {
-        self.change(id, |dialer| dialer.abandoned(now));
+    /// An attempt is not needed any more: another link to the peer lives.
+    pub(super) fn abandoned(&mut self, now: Time, id: DialerId, live: LinkId) {
+        self.change(id, |dialer| dialer.abandoned(now, live));
     }
 
     /// A dial is over, whatever became of it.

@@ -182,19 +182,19 @@ impl Links {
         }
         let reason = end.reason;
         // Not a failure: the node is linked, or about to be, only otherwise.
-        let linked = addr.is_some_and(|addr| self.live.contains_key(&addr));
+        let linked = addr.and_then(|addr| self.live.get(&addr)).copied();
         let about_to_be = addr.is_some_and(|addr| self.greeting.contains_key(&addr));
-        let needless = reason == CloseReason::Superseded && (linked || about_to_be);
-        let (expected, retry_in) = match origin.dialer {
-            None => {
+        let needless = reason == CloseReason::Superseded && (linked.is_some() || about_to_be);
+        let (expected, retry_in) = match (origin.dialer, linked) {
+            (None, _) => {
                 self.gate.settled();
                 (None, None)
             }
-            Some(id) if needless && linked => {
-                self.dialers.abandoned(cx.now, id);
+            (Some(id), Some(live)) if needless => {
+                self.dialers.abandoned(cx.now, id, live);
                 (None, None)
             }
-            Some(id) => {
+            (Some(id), _) => {
                 let expected = self.dialers.get(id).and_then(|dialer| dialer.name().cloned());
                 (expected, self.dialers.failed(cx, id, reason, is_lasting(reason) && !end.mends))
             }

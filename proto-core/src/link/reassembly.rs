@@ -53,7 +53,8 @@ impl Reassembly {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Lane;
+    use crate::{link::Lane, wire::Frame};
+    use proptest::prelude::*;
     use std::vec::Vec;
 
     fn record(segments: &[(Lane, bool, bool, &[u8])]) -> Bytes {
@@ -110,5 +111,21 @@ mod tests {
         let pieces = record(&[(Lane::Bulk, true, false, b"12345678"), (Lane::Bulk, false, false, b"9")]);
         assert_eq!(take_all(&mut Reassembly::new(8), pieces), too_long);
         assert_eq!(take_all(&mut Reassembly::new(8), record(&[(Lane::Bulk, true, true, b"123456789")])), too_long);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_break_more_than_the_link(
+            records in prop::collection::vec(prop::collection::vec(0..16u8, 1..64), 1..20)
+        ) {
+            let mut reassembly = Reassembly::new(100);
+            for record in records {
+                for frame in take_all(&mut reassembly, record.into()).unwrap_or_default() {
+                    prop_assert!(!frame.is_empty() && frame.len() <= 100);
+                    let _ = Frame::parse(frame);
+                }
+                prop_assert!(reassembly.partial.iter().flatten().all(|partial| partial.len() <= 100));
+            }
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::{
     Effect, Event, Lane, LinkId,
     accept::Gate,
     channel::{Channel, Origin, Progress},
-    dialer::Attempt,
+    dialer::{Attempt, Dialer},
     dialers::{DialerId, Dialers, Known},
     judge::End,
     own::Own,
@@ -298,9 +298,9 @@ impl Links {
             }
         };
         // While the dial was under way, the peer's own may have come up.
-        if self.dialers.get(id).is_some_and(|dialer| dialer.live().is_some()) {
+        if let Some(live) = self.dialers.get(id).and_then(Dialer::live) {
             self.dialers.settled(dial);
-            self.dialers.abandoned(cx.now, id);
+            self.dialers.abandoned(cx.now, id, live);
             return self.refuse(opened.channel, fx);
         }
         if self.channels.is_full() {

@@ -20,11 +20,13 @@ fn what_cannot_be_connected_to_is_dialled_ever_more_rarely() {
     let told = world.run_until(at(100_000));
     // Each dial fails after 20 ms; the pauses are 0.5, 1, 2, 4, 8, 16, 30 s.
     assert_eq!(dials(&told, 0), [0, 520, 1_540, 3_560, 7_580, 15_600, 31_620, 61_640, 91_660]);
-    let retries = told.iter().filter_map(|(_, _, effect)| match effect {
-        Effect::Failed { reason: CloseReason::DialFailed, retry_in, .. } => *retry_in,
-        _ => None,
-    });
-    assert_eq!(retries.take(3).collect::<std::vec::Vec<_>>(), [500, 1_000, 2_000].map(Duration::from_millis));
+    let mut retries = std::vec::Vec::new();
+    for (.., effect) in &told {
+        if let Effect::Failed { reason: CloseReason::DialFailed, retry_in, .. } = effect {
+            retries.extend(*retry_in);
+        }
+    }
+    assert_eq!(retries[..3], [500, 1_000, 2_000].map(Duration::from_millis));
     let view = world.hosts[0].machine.links.dialers().next().unwrap();
     assert_eq!((view.peer, view.failures), (Some(&name("b")), 9));
     assert_eq!((view.last_reason, view.next_attempt), (Some(CloseReason::DialFailed), Some(at(121_680))));
@@ -161,11 +163,11 @@ fn a_peer_that_moves_is_dialled_at_its_new_place() {
 #[test]
 fn a_handshake_that_stalls_is_given_up() {
     let mut world = World::new(&[config("a", 1, &[(Some("b"), "b")]), config("b", 1, &[])]);
-    world.run_until(at(20));
+    world.run_until(at(30));
     world.cut();
     let told = world.run_until(at(5_100));
-    let timeout = |host| (5_020, host, Told::Failed(CloseReason::HandshakeTimeout));
-    assert_eq!(story(&told), [timeout(0), timeout(1)]);
+    let timeout = |time, host| (time, host, Told::Failed(CloseReason::HandshakeTimeout));
+    assert_eq!(story(&told), [timeout(5_020, 0), timeout(5_030, 1)]);
     let state = world.hosts[0].machine.links.dialers().next().unwrap().state;
     assert_eq!(state, DialerState::Trying(Attempt::Waiting { next: at(5_520) }));
 }
@@ -173,17 +175,27 @@ fn a_handshake_that_stalls_is_given_up() {
 #[test]
 fn the_substrate_is_told_when_it_speaks_of_what_never_was() {
     let mut world = World::new(&[config("a", 1, &[])]);
-    let misuse = |event| world.hosts[0].handle(Time::ZERO, event);
-    let mut misuse = misuse;
+    let mut complaint = |event| world.hosts[0].handle(Time::ZERO, event).remove(0);
     let channel = ChannelId(9);
     let no_channel = Effect::Misuse(Misuse::NoSuchChannel);
-    assert_eq!(misuse(Event::Received { channel, bytes: b"x"[..].into() }), [no_channel.clone()]);
-    assert_eq!(misuse(Event::Written { channel, bytes: 1 }), [no_channel.clone()]);
-    assert_eq!(misuse(Event::Closed { channel }), [no_channel]);
+    assert_eq!(complaint(Event::Received { channel, bytes: b"x"[..].into() }), no_channel);
+    assert_eq!(complaint(Event::Written { channel, bytes: 1 }), no_channel);
+    assert_eq!(complaint(Event::Closed { channel }), no_channel);
     let no_dial = Effect::Misuse(Misuse::NoSuchDial);
-    assert_eq!(misuse(Event::DialFailed { dial: DialId(5) }), [no_dial.clone()]);
+    assert_eq!(complaint(Event::DialFailed { dial: DialId(5) }), no_dial);
     let opened = Event::Opened { channel, dial: Some(DialId(5)), remote: "x".into(), exporter: None };
-    assert_eq!(misuse(opened), [no_dial, Effect::Close { channel }]);
+    assert_eq!(world.hosts[0].handle(Time::ZERO, opened), [no_dial, Effect::Close { channel }]);
+}
+
+#[test]
+fn a_peer_without_a_name_that_is_linked_already_is_dialled_once() {
+    let mut world = World::new(&[config("a", 1, &[(Some("b"), "b")]), config("b", 1, &[])]);
+    world.run_until(at(500));
+    world.tell(0, Event::Connect(peer(None, &["b"])));
+    let told = world.run_until(at(30_000));
+    assert_eq!((dials(&told, 0), story(&told)), ([500].into(), [].into()));
+    let links = &world.hosts[0].machine.links;
+    assert!(links.dialers().all(|dialer| dialer.state == DialerState::Linked(world.link(0))));
 }
 
 #[test]
@@ -211,6 +223,6 @@ fn a_node_that_refuses_at_once_is_dialled_after_a_pause() {
     b.link.max_links = 0;
     let mut world = World::new(&[config("a", 1, &[(Some("b"), "b")]), b]);
     let told = world.run_until(at(550));
-    assert_eq!(story(&told), [(30, 0, Told::Failed(LOST))]);
-    assert_eq!(dials(&told, 0), [0, 530]);
+    assert_eq!(story(&told), [(40, 0, Told::Failed(LOST))]);
+    assert_eq!(dials(&told, 0), [0, 540]);
 }

@@ -1,7 +1,5 @@
 //! Who may not link, and how both ends learn of it.
 
-use std::string::ToString as _;
-
 use bytes::BytesMut;
 
 use super::world::{Told, World, at, config, dials, frame, name, story};

@@ -3,13 +3,17 @@
 use core::time::Duration;
 use std::{string::ToString as _, vec::Vec};
 
-use super::world::{Told, World, at, config, dials, frame, frames, story};
-use crate::{error::CloseReason, link::Lane, time::Time};
+use super::world::{Told, World, at, config, dials, frame, frames, name, peer, story};
+use crate::{
+    error::CloseReason,
+    link::{Effect, Event, Lane},
+    time::Time,
+};
 
 /// Both dial; the second one this much later.
 fn both_dial(later: u64) -> World {
     let mut world = World::new(&[config("a", 1, &[]), config("b", 1, &[])]);
-    let connect = |to: &str| crate::link::Event::Connect(super::world::peer(Some(to), &[to]));
+    let connect = |to: &str| Event::Connect(peer(Some(to), &[to]));
     world.tell(0, connect("b"));
     world.run_until(at(later));
     world.tell(1, connect("a"));
@@ -21,7 +25,7 @@ fn a_simultaneous_open_ends_in_one_link_at_whatever_moment_the_second_dial_falls
     for (first, second) in [("a", "b"), ("b", "a")] {
         for later in (0..90).step_by(2) {
             let mut world = World::new(&[config(first, 1, &[]), config(second, 1, &[])]);
-            let connect = |to: &str| crate::link::Event::Connect(super::world::peer(Some(to), &[to]));
+            let connect = |to: &str| Event::Connect(peer(Some(to), &[to]));
             world.tell(0, connect(second));
             world.run_until(at(later));
             world.tell(1, connect(first));
@@ -55,12 +59,13 @@ fn the_loser_delivers_nothing_after_the_winner_is_up() {
         }
         for host in [0, 1] {
             let mut up = None;
-            for (_, at, effect) in &world.told {
-                match effect {
-                    crate::link::Effect::Up { link, .. } if *at == host => up = Some(*link),
-                    crate::link::Effect::Down { link, .. } if *at == host && up == Some(*link) => up = None,
-                    crate::link::Effect::Frame { link, .. } if *at == host => assert_eq!(up, Some(*link), "{later}"),
-                    _ => {}
+            for (_, _, effect) in world.told.iter().filter(|(_, at, _)| *at == host) {
+                if let Effect::Up { link, .. } = effect {
+                    up = Some(*link);
+                } else if let Effect::Down { link, .. } = effect {
+                    assert_eq!(up.take(), Some(*link));
+                } else if let Effect::Frame { link, .. } = effect {
+                    assert_eq!(up, Some(*link), "{later}");
                 }
             }
             assert!(frames(&world.told, host).len() > 200);
@@ -121,14 +126,13 @@ fn a_dialler_that_lost_its_link_replaces_it_while_the_other_end_still_believes_i
 #[test]
 fn a_link_that_the_other_end_has_lost_is_doubted_and_soon_given_up() {
     // The lower address dialled, so its link ranks higher than what the other end dials.
-    let (low, high) =
-        if super::world::name("a").addr() < super::world::name("b").addr() { ("a", "b") } else { ("b", "a") };
+    let (low, high) = if name("a").addr() < name("b").addr() { ("a", "b") } else { ("b", "a") };
     let mut world = World::new(&[config(low, 1, &[(Some(high), high)]), config(high, 1, &[(Some(low), "void")])]);
     world.run_until(at(20_500));
     let (near, far) = (world.channel(0), world.channel(1));
     world.deaf.insert((0, near));
     world.break_channel(1, far);
-    world.tell(1, crate::link::Event::Connect(super::world::peer(Some(low), &[low])));
+    world.tell(1, Event::Connect(peer(Some(low), &[low])));
     let told = world.run_until(at(40_000));
     let down = story(&told).into_iter().filter(|(_, host, what)| *host == 0 && matches!(what, Told::Down(_)));
     let down: Vec<_> = down.collect();

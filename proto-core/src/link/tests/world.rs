@@ -254,7 +254,8 @@ impl World {
             |channel, dial, from: &str| Event::Opened { channel, dial, remote: Arc::from(from), exporter: None };
         let name = self.names[host].clone();
         self.post(self.latency * 2, host, opened(near, Some(dial), endpoint));
-        self.post(self.latency * 2, target, opened(far, None, &name));
+        // As with TCP, the accepting side knows last, so each end sees its own dial open before the other's.
+        self.post(self.latency * 3, target, opened(far, None, &name));
     }
 
     fn write(&mut self, end: End, bytes: &Bytes) {
