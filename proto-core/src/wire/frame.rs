@@ -1,6 +1,6 @@
 //! A frame: kind, encoded header, payload.
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -118,6 +118,13 @@ impl Frame {
     pub fn prelude(&self) -> Prelude {
         let header_len = u16::try_from(self.head.len()).unwrap_or(u16::MAX);
         Prelude { version: VERSION, flags: 0, kind: self.kind as u8, header_len }
+    }
+
+    /// Appends it as it is on the wire.
+    pub fn put(&self, out: &mut BytesMut) {
+        out.extend_from_slice(&self.prelude().encode());
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(&self.body);
     }
 
     /// Takes a whole frame apart; the payload stays where it is. `Ok(None)` for a kind that this version does not know.
