@@ -50,6 +50,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(1);
 pub const DEAD_AFTER: Duration = Duration::from_secs(10);
 /// Default of the time a handshake may take.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Default of the time a dial may take, with every address of the name and the TLS handshake.
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Default of the first pause before dialling again.
 pub const RECONNECT_INITIAL: Duration = Duration::from_millis(500);
 /// Default of the longest pause before dialling again.

@@ -12,7 +12,7 @@ use core::time::Duration;
 use super::{
     env::{Env, Parcel},
     outflow::Outflow,
-    view::OutflowView,
+    view::{Backlog, OutflowView},
 };
 use crate::{
     arena::{Arena, Handle},
@@ -104,6 +104,12 @@ impl Outflows {
                 self.timers.set(handle, None);
             }
         }
+    }
+
+    /// What waits or is unanswered for a receiver.
+    pub(super) fn backlog(&self, to: NodeAddr) -> Backlog {
+        let flow = self.by_node.get(&to).and_then(|&handle| self.flows.get(handle));
+        flow.map_or(Backlog::default(), |scheduled| scheduled.flow.backlog())
     }
 
     /// The next deadline and what for.

@@ -87,11 +87,13 @@ fn send(bench: &mut Bench<Messages>, now: Time, token: u64, send: Send) -> Vec<E
 /// Lets a frame arrive.
 fn arrive(bench: &mut Bench<Messages>, now: Time, frame: &Frame) -> Vec<Effect> {
     bench.with(now, |messages, cx, fx| {
-        let event = match frame.kind {
-            Kind::Data => Event::Data { header: frame.header().unwrap(), body: frame.body.clone() },
-            Kind::Ack => Event::Ack(frame.header().unwrap()),
-            Kind::Reset => Event::Reset(frame.header().unwrap()),
-            other => panic!("{other:?} is no frame of messages"),
+        let event = if frame.kind == Kind::Data {
+            Event::Data { header: frame.header().unwrap(), body: frame.body.clone() }
+        } else if frame.kind == Kind::Ack {
+            Event::Ack(frame.header().unwrap())
+        } else {
+            assert_eq!(frame.kind, Kind::Reset);
+            Event::Reset(frame.header().unwrap())
         };
         messages.handle(cx, event, fx);
     })
@@ -122,9 +124,9 @@ fn frames<'a>(effects: impl IntoIterator<Item = &'a Effect>, kind: Kind) -> impl
 fn done<'a>(effects: impl IntoIterator<Item = &'a Effect>) -> Vec<(u64, Outcome)> {
     answers(effects)
         .into_iter()
-        .map(|(token, answer)| match answer {
-            Answer::Sent(outcome) => (token, outcome),
-            other => panic!("{other:?} is no outcome of a single send"),
+        .map(|(token, answer)| {
+            let Answer::Sent(outcome) = answer else { panic!("{answer:?} answers no single send") };
+            (token, outcome)
         })
         .collect()
 }
