@@ -16,7 +16,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use proto_core::{
     id::{Incarnation, NodeAddr, Seq},
     secure::AWS_LC,
-    wire::{Frame, Kind, v1},
+    wire::{Encoded, Frame, v1},
 };
 use support::{Line, Security, Step, time};
 
@@ -47,18 +47,18 @@ fn codec(c: &mut Criterion) {
         let mut out = BytesMut::with_capacity(256);
         b.iter(|| {
             out.clear();
-            Frame::with_body(Kind::Data, black_box(&header()), body.clone()).put(&mut out);
+            Frame::data(black_box(&header()), body.clone()).put(&mut out);
             black_box(&out);
         });
     });
     let mut encoded = BytesMut::new();
-    Frame::with_body(Kind::Data, &header(), body.clone()).put(&mut encoded);
+    Frame::data(&header(), body.clone()).put(&mut encoded);
     let encoded = encoded.freeze();
     group.bench_function("decode", |b| {
         b.iter(|| {
-            let frame = Frame::parse(black_box(&encoded).clone()).unwrap().unwrap();
-            black_box(frame.header::<v1::Data<'_>>().unwrap());
-            frame.body
+            let frame = Encoded::parse(black_box(&encoded).clone()).unwrap().unwrap();
+            black_box(frame.data_header().unwrap());
+            frame.into_body()
         });
     });
 }

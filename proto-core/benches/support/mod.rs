@@ -158,10 +158,7 @@ impl Line {
                 let (there, other) = other_end(node, channel);
                 let event = ChannelEvent::Received { bytes: BytesMut::from(&bytes[..]) };
                 self.tell(there, Input::Channel { channel: other, event });
-                self.tell(
-                    node,
-                    Input::Channel { channel, event: ChannelEvent::Written { bytes: bytes.len() as u64 } },
-                );
+                self.tell(node, Input::Channel { channel, event: ChannelEvent::Written { bytes: bytes.len() as u64 } });
             }
             Output::Close { .. } => panic!("nothing ends a link here"),
             Output::Persist { ticket, .. } => self.tell(node, Input::Persisted { upto: ticket, durable: true }),
