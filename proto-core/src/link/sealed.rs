@@ -49,6 +49,7 @@ impl Sealed {
 
     /// Puts a frame on a lane; counts the older ones that it pushed out.
     pub(super) fn push(&mut self, cx: &mut Cx<'_>, lane: Lane, frame: Frame) -> Pushed {
+        let len = frame.len() as u64;
         let pushed = self.lanes.push(lane, frame);
         match pushed {
             Pushed::Kept => cx.probe.count(Counter::FramesOut),
@@ -56,7 +57,11 @@ impl Sealed {
                 cx.probe.count(Counter::FramesOut);
                 cx.probe.add(Counter::DroppedQueueFull, older as u64);
             }
-            Pushed::Refused => {}
+            Pushed::Refused => return pushed,
+        }
+        if lane == Lane::Control {
+            cx.probe.count(Counter::ControlFramesOut);
+            cx.probe.add(Counter::ControlBytesOut, len);
         }
         pushed
     }

@@ -9,7 +9,7 @@ mod calm;
 mod guard;
 mod reality;
 mod referee;
-mod snap;
+pub(crate) mod snap;
 mod stage;
 
 pub use guard::guarded;

@@ -13,12 +13,12 @@ const FLOWS: [u16; 3] = [0, 1, 0x9e37];
 
 /// Snapshots of one world. Keeps its memory from one to the next.
 #[derive(Debug)]
-pub(super) struct Camera {
-    pub(super) snapshot: Snapshot,
+pub(crate) struct Camera {
+    pub(crate) snapshot: Snapshot,
 }
 
 impl Camera {
-    pub(super) fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         let nodes = scenario.ids().zip(&scenario.hosts).map(|(host, spec)| {
             let mut node = NodeSnap::lonely(spec.name.clone());
             node.survivor = scenario.survives(host);
@@ -31,7 +31,7 @@ impl Camera {
     }
 
     /// Takes in what every node believes now; where frames would go only if `forwards`.
-    pub(super) fn shoot(&mut self, world: &World, forwards: bool) {
+    pub(crate) fn shoot(&mut self, world: &World, forwards: bool) {
         let now = world.now();
         self.snapshot.at_ms = now.as_millis();
         let everyone: Vec<NodeAddr> = self.snapshot.nodes.iter().map(|node| node.addr).collect();
