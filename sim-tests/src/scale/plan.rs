@@ -95,13 +95,15 @@ impl Plan {
 
     /// In each minute other nodes lose their power or their process, at even distances, and start again some seconds later.
     fn churn(&self, draw: &mut Draw) -> Vec<TimedFault> {
-        let count = (self.nodes * self.churn_percent).div_ceil(100);
+        // Rounded over all minutes, so that small meshes are struck no harder than large ones.
+        let struck_until = |minute: u64| u64::from(self.nodes * self.churn_percent) * minute / 100;
         let mut faults = Vec::new();
         for minute in 0..u64::from(self.minutes) {
             let begin_ms = self.churn_at_ms() + minute * MINUTE_MS;
+            let count = struck_until(minute + 1) - struck_until(minute);
             let struck = draw.shuffled(self.nodes).into_iter().take(count as usize);
             for (host, place) in struck.zip(0..) {
-                let at_ms = begin_ms + (MINUTE_MS - RETURN_MS) * place / u64::from(count) + draw.between(0, 999);
+                let at_ms = begin_ms + (MINUTE_MS - RETURN_MS) * place / count + draw.between(0, 999);
                 let fault = if draw.percent(50) { Fault::Crash { host } } else { Fault::Kill { host } };
                 faults.push(TimedFault { at_ms, fault });
                 let back_ms = at_ms + draw.between(DOWN_MS.0, DOWN_MS.1);
@@ -176,6 +178,12 @@ mod tests {
         assert_eq!((scenario.hosts.len(), dials), (60, 150));
         assert_eq!(scenario.faults.len(), 2 * 2 * 3, "three of sixty go and come, in each of two minutes");
         assert_eq!(scenario, PLAN.scenario(), "the same plan always makes the same scenario");
+    }
+
+    #[test]
+    fn a_small_mesh_is_struck_no_harder_than_a_large_one() {
+        let restarts = |nodes, minutes| Plan { nodes, minutes, ..PLAN }.scenario().faults.len() / 2;
+        assert_eq!((restarts(50, 1), restarts(50, 2), restarts(200, 2)), (2, 5, 20));
     }
 
     #[test]

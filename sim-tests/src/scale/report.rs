@@ -27,8 +27,17 @@ impl Report {
     /// mesh), by least squares. `None` unless there are two sizes at least.
     #[must_use]
     pub fn slope(&self) -> Option<f64> {
-        let points = self.sizes.iter().map(|size| (f64::from(size.links).ln(), size.churn.control_bytes.ln()));
-        slope(&points.collect::<Vec<_>>())
+        self.slope_of(|size| size.churn.control_bytes)
+    }
+
+    /// The same for what a node sends beyond what it sends at rest.
+    fn slope_beyond_rest(&self) -> Option<f64> {
+        self.slope_of(|size| (size.churn.control_bytes - size.rest.control_bytes).max(1.0))
+    }
+
+    fn slope_of(&self, bytes: impl Fn(&Measured) -> f64) -> Option<f64> {
+        let points: Vec<_> = self.sizes.iter().map(|size| (f64::from(size.links).ln(), bytes(size).ln())).collect();
+        slope(&points)
     }
 
     /// Over the hashes of all sizes.
@@ -97,8 +106,10 @@ impl fmt::Display for Report {
             "adverts, spf runs and control traffic are per node and minute; lost: messages to or from nodes that were down"
         )?;
         let Some(last) = self.sizes.last() else { return Ok(()) };
-        let slope = self.slope().map_or_else(|| String::from("-"), |slope| format!("{slope:.2}"));
+        let plain = |slope: Option<f64>| slope.map_or_else(|| String::from("-"), |slope| format!("{slope:.2}"));
+        let (slope, beyond) = (plain(self.slope()), plain(self.slope_beyond_rest()));
         let verdict = if self.ok() { "ok" } else { "not reached" };
+        writeln!(f, "control bytes per node beyond those at rest grow as links^{beyond}")?;
         writeln!(f, "control bytes per node grow as links^{slope}; slower than the links (below 1): {verdict}")?;
         write!(
             f,
