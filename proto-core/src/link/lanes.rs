@@ -71,7 +71,7 @@ impl From<Encoded> for Outgoing {
 
 impl Outgoing {
     #[inline]
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Own(frame) => frame.len(),
             Self::Passing(frame) => frame.len(),
