@@ -1,9 +1,17 @@
 //! Containers whose behaviour is the same on every run and platform.
 
-use core::{fmt, hash::Hash};
+use alloc::vec::Vec;
+use core::{fmt, hash::Hash, iter};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+
+/// Appends what `make` returns, made in its place. For large values on the path of every message: one that is made
+/// elsewhere first is copied at once in wider pieces than it was written in, which stalls the processor.
+#[inline]
+pub(crate) fn emplace<T>(list: &mut Vec<T>, make: impl FnOnce() -> T) {
+    list.extend(iter::once_with(make));
+}
 
 /// A hash map that cannot be iterated, so that its order can influence nothing (law L11).
 ///

@@ -26,6 +26,7 @@ use super::{
     sealed::Sealed,
 };
 use crate::{
+    collections::emplace,
     cx::Cx,
     error::{CloseReason, DropReason, Violation},
     id::ChannelId,
@@ -407,7 +408,7 @@ impl Channel {
                 | Kind::Find
                 | Kind::Reset
                 | Kind::Probe
-                | Kind::ProbeReply => fx.push(Effect::Frame { link, frame }),
+                | Kind::ProbeReply => emplace(fx, || Effect::Frame { link, frame }),
                 Kind::Ping => {
                     let Ping { id, stamp } = frame.header()?;
                     let pong = Frame::new(Kind::Pong, &Pong { id, stamp });

@@ -9,6 +9,7 @@ use super::{
     ledger::{Ledger, Report},
 };
 use crate::{
+    collections::emplace,
     error::Rejected,
     id::{Incarnation, NodeAddr},
     limits::CLIENT_NAME_MAX,
@@ -66,8 +67,9 @@ impl Env<'_> {
     }
 
     /// Sends a frame on its way.
+    #[inline]
     pub(super) fn forward(&mut self, dst: NodeAddr, path: u16, frame: Frame) {
-        self.fx.push(Effect::Forward { dst, flow: path, frame });
+        emplace(self.fx, || Effect::Forward { dst, flow: path, frame });
     }
 }
 

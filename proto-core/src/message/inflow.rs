@@ -18,6 +18,7 @@ use super::{
     view::InflowView,
 };
 use crate::{
+    collections::emplace,
     id::{Incarnation, NodeAddr, Seq},
     limits::{FLOW_IDLE, FLOW_WINDOW, REFUSALS_PER_ACK},
     node::Message,
@@ -237,14 +238,16 @@ impl Inflow {
 
     fn deliver(&mut self, env: &mut Env<'_>, to_client: Option<Arc<str>>, from_client: Option<Arc<str>>, body: Bytes) {
         env.probe.count(Counter::MessagesDelivered);
-        env.fx.push(Effect::Deliver(Message {
-            from: self.from,
-            incarnation: self.life,
-            seq: Seq(self.next),
-            from_client,
-            to_client,
-            payload: body,
-        }));
+        emplace(env.fx, || {
+            Effect::Deliver(Message {
+                from: self.from,
+                incarnation: self.life,
+                seq: Seq(self.next),
+                from_client,
+                to_client,
+                payload: body,
+            })
+        });
         self.next += 1;
     }
 

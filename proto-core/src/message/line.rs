@@ -53,6 +53,7 @@ impl<T> Line<T> {
     }
 
     /// Puts a thing at the end.
+    #[inline]
     pub(super) fn push(&mut self, due: Time, thing: T) {
         if self.due.len() > 2 * self.slots.len() + 64 {
             let (slots, first) = (&self.slots, self.first);
@@ -69,6 +70,7 @@ impl<T> Line<T> {
     }
 
     /// Takes the front thing.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<T> {
         let thing = self.slots.pop_front()?;
         self.first += 1;
@@ -118,6 +120,7 @@ impl<T> Line<T> {
 
     /// Restores what the module promises: a thing at the front, and a deadline of one that is there in front of the
     /// deadlines.
+    #[inline]
     fn trim(&mut self) {
         while let Some(None) = self.slots.front() {
             self.slots.pop_front();

@@ -172,6 +172,7 @@ impl Messages {
         self.arrivals.views()
     }
 
+    #[inline]
     fn try_send(&mut self, cx: &mut Cx<'_>, token: Token, send: Send, fx: &mut Vec<Effect>) -> Result<(), Rejected> {
         let Send { to, to_client, from_client, payload, deadline, report } = send;
         self.admit(payload.len(), deadline)?;
@@ -186,6 +187,7 @@ impl Messages {
     }
 
     /// Whether a message may be sent at all.
+    #[inline]
     fn admit(&self, len: usize, deadline: Duration) -> Result<(), Rejected> {
         if self.draining {
             return Err(Rejected::ShuttingDown);
@@ -199,6 +201,7 @@ impl Messages {
         Ok(())
     }
 
+    #[inline]
     fn dispatch(
         &mut self,
         cx: &mut Cx<'_>,

@@ -105,6 +105,7 @@ impl Outflow {
     ///
     /// # Errors
     /// [`Rejected::Busy`] if too much waits already.
+    #[inline]
     pub(super) fn send(&mut self, env: &mut Env<'_>, parcel: Parcel) -> Result<(), Rejected> {
         let len = parcel.payload.len();
         let count = self.waiting.len() + self.flight.len();
@@ -433,6 +434,7 @@ impl Outflow {
         self.lost = self.lost.max(self.resend);
     }
 
+    #[inline]
     fn transmit_new(&mut self, env: &mut Env<'_>, parcel: Parcel) {
         self.flight_bytes += parcel.payload.len();
         self.forward(env, self.next(), &parcel);
@@ -453,6 +455,7 @@ impl Outflow {
     }
 
     /// Sends a message on its way; `false` while the receiver's life is not known.
+    #[inline]
     fn forward(&self, env: &mut Env<'_>, seq: u64, parcel: &Parcel) -> bool {
         let (Some(life), Ok(behind)) = (self.life, u32::try_from(seq - self.flight.first())) else { return false };
         let header = v1::Data {

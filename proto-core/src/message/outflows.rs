@@ -61,6 +61,7 @@ impl Outflows {
     ///
     /// # Errors
     /// [`Rejected::Busy`] if too much waits for that node, or too many nodes are waited for.
+    #[inline]
     pub(super) fn send(&mut self, env: &mut Env<'_>, to: NodeAddr, parcel: Parcel) -> Result<(), Rejected> {
         let handle = match self.by_node.get(&to) {
             Some(&handle) => handle,
@@ -165,6 +166,7 @@ impl Outflows {
     }
 
     /// Lets a flow take a step, and keeps the index up to date.
+    #[inline]
     fn with<T>(&mut self, handle: Handle<Scheduled>, step: impl FnOnce(&mut Outflow) -> T) -> Option<T> {
         let Scheduled { flow, deadline } = self.flows.get_mut(handle)?;
         let result = step(flow);
