@@ -36,6 +36,7 @@ fn path(node: u64, cost: u64, hops: u8, first: &[u64]) -> Path {
 }
 
 /// The same by Floyd and Warshall, with every first hop, as slow and as plain as can be.
+#[allow(clippy::needless_range_loop, reason = "a matrix is written by row and column")]
 fn naive(mesh: &Mesh, source: u64) -> Vec<Path> {
     const FAR: u64 = u64::MAX / 4;
     let (count, source) = (mesh.len(), usize::try_from(source).unwrap());
