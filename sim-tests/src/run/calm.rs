@@ -20,8 +20,11 @@ const FRESH_DEADLINE_MS: u32 = 10_000;
 const TRACE_DEADLINE_MS: u32 = 2_000;
 /// How many traces may get lost, and one more.
 const TRACE_ATTEMPTS: u32 = 3;
-/// Costs follow measured round trips and may just be changing: at the end, it must have settled again within this time.
-const UNSETTLED: Duration = Duration::from_secs(5);
+/// Time between two looks whether it stays so.
+const LOOK: Duration = Duration::from_millis(500);
+/// Costs follow measured round trips and may just be changing: a mesh that has settled must have settled again within
+/// this time.
+const UNSETTLED: Duration = Duration::from_secs(3);
 /// Longer than any scenario.
 const FOR_EVER_MS: u64 = 1 << 40;
 
@@ -33,7 +36,7 @@ pub(super) fn calm(stage: &mut Stage<'_, impl Theatre>) -> Result<u64, Violation
     let settled = settle(stage, notice(stage), Duration::from_millis(stage.scenario.settle_ms))?;
     serve(stage)?;
     let before = stage.sample()?.clone();
-    stage.pass(Duration::from_millis(stage.scenario.watch_ms))?;
+    watch(stage)?;
     stage.sample()?;
     stage.referee.idle(&before)?;
     settle(stage, Duration::ZERO, UNSETTLED)?;
@@ -102,13 +105,25 @@ fn settle(stage: &mut Stage<'_, impl Theatre>, at_least: Duration, at_most: Dura
                 }
             }
             Some(violation) if passed >= at_most => {
-                let detail = format!("still, {} s after the calm: {}", at_most.as_secs(), violation.detail);
+                let detail = format!("still, after {} s of calm: {}", at_most.as_secs(), violation.detail);
                 return Err(Violation { detail, ..violation });
             }
             Some(_) => held_since = None,
         }
         stage.pass(POLL)?;
     }
+}
+
+/// Leaves the mesh alone. It may lose its rest, since costs change, but not for long.
+fn watch(stage: &mut Stage<'_, impl Theatre>) -> Result<(), Violation> {
+    let until = stage.world.now() + Duration::from_millis(stage.scenario.watch_ms);
+    while stage.world.now() < until {
+        stage.pass(LOOK)?;
+        if stage.unsettled()?.is_some() {
+            settle(stage, Duration::ZERO, UNSETTLED)?;
+        }
+    }
+    Ok(())
 }
 
 /// Time in which the survivors notice what broke before the calm and looks whole still: a half-dead link may pass for a
