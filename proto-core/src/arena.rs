@@ -21,6 +21,12 @@ impl<T> Handle<T> {
     pub const fn slot(self) -> usize {
         self.slot as usize
     }
+
+    /// The same slot and generation under another type: for a public handle to a value of a private type.
+    #[must_use]
+    pub(crate) const fn retag<U>(self) -> Handle<U> {
+        Handle { slot: self.slot, generation: self.generation, of: PhantomData }
+    }
 }
 
 /// Values under stable handles, iterated in slot order.

@@ -50,6 +50,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(1);
 pub const DEAD_AFTER: Duration = Duration::from_secs(10);
 /// Default of the time a handshake may take.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Default of the time a dial may take, with every address of the name and the TLS handshake.
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Default of the first pause before dialling again.
 pub const RECONNECT_INITIAL: Duration = Duration::from_millis(500);
 /// Default of the longest pause before dialling again.
@@ -58,6 +60,20 @@ pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
 pub const RECONNECT_JITTER_PER_MILLE: u32 = 300;
 /// How long a closing link may take to write its goodbye.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// What each waiting lane gets of a record at least, in bytes, so that a higher lane cannot shut out a lower one.
+pub const LANE_SHARE: usize = RECORD_TARGET / 8;
+/// Least piece of a frame that is cut to fill a record, in bytes. What would be shorter waits for the next record.
+pub const PIECE_MIN: usize = 512;
+/// Pings of one link whose answers are awaited. More: the oldest counts as lost.
+pub const PINGS_OPEN_MAX: usize = 4;
+/// Highest cost of a link, so that the cost of a path cannot overflow.
+pub const LINK_COST_MAX: u32 = 1 << 24;
+/// How long a link must have lasted for its peer to be dialled again at once. Shorter: the pauses go on growing.
+pub const STABLE_AFTER: Duration = Duration::from_secs(10);
+/// Most endpoints of one peer. More: the rest is ignored.
+pub const ENDPOINTS_MAX: usize = 16;
+/// Most channels remembered that were refused at once and have not ended yet. More: the oldest is forgotten.
+pub const REFUSED_MAX: usize = LINKS_MAX;
 /// Records sealed under one key before both sides move to the next (Noise rekey).
 pub const RECORDS_PER_KEY: u64 = 1 << 20;
 /// Most tokens that an accepting node tries on a handshake. More: the rest are not tried.
@@ -79,7 +95,7 @@ pub const MULTIPATH_MAX: usize = 4;
 /// Default of links a frame may cross.
 pub const HOPS_MAX: u8 = 16;
 /// Least time between two adverts of one origin; changes in between are gathered.
-pub const ADVERT_INTERVAL_MIN: Duration = Duration::from_millis(100);
+pub const ADVERT_INTERVAL_MIN: Duration = Duration::from_millis(50);
 /// Time after which an unchanged advert is sent anew.
 pub const ADVERT_REFRESH: Duration = Duration::from_secs(300);
 /// Age at which an advert is dropped.
@@ -90,6 +106,34 @@ pub const SPF_DELAY: Duration = Duration::from_millis(5);
 pub const SPF_DELAY_MAX: Duration = Duration::from_secs(1);
 /// Time between comparisons of link-state digests with a neighbour.
 pub const ANTI_ENTROPY: Duration = Duration::from_secs(30);
+/// Most bytes of an advert with its signature: what [`NEIGHBOURS_MAX`] neighbours need. More: refused, link closed.
+pub const ADVERT_BYTES_MAX: usize = 256 + NEIGHBOURS_MAX * 13;
+/// Most bytes of all adverts in the link-state database. More: new origins and longer adverts are refused.
+pub const DATABASE_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// Longest time between two adverts of one origin whose links keep changing.
+pub const ADVERT_INTERVAL_MAX: Duration = Duration::from_secs(5);
+/// Most bytes in the payload of a summary or a want. Longer ones are split; a longer one that arrives closes the link.
+pub const SUMMARY_BODY_MAX: usize = 16 * 1_024;
+/// Least time between two full summaries to one neighbour. Sooner: its digest is not answered.
+pub const SUMMARY_INTERVAL_MIN: Duration = Duration::from_secs(5);
+/// Adverts sent to one neighbour within one [`FLOOD_PACE`]. More: they wait, and only the newest of an origin is sent.
+pub const FLOOD_FRAMES: usize = 512;
+/// Bytes of adverts sent to one neighbour within one [`FLOOD_PACE`]; one advert may exceed it. More: they wait.
+pub const FLOOD_BYTES: usize = 256 * 1_024;
+/// Time over which [`FLOOD_FRAMES`] and [`FLOOD_BYTES`] are counted.
+pub const FLOOD_PACE: Duration = Duration::from_millis(20);
+/// Most look-ups under way. More: answered at once as not found.
+pub const LOOKUPS_MAX: usize = 1_024;
+/// Most different nodes asked for within one [`FIND_INTERVAL`]. More: the question is not passed on.
+pub const FINDS_MAX: usize = 256;
+/// Least time between two questions for the same node that are passed on.
+pub const FIND_INTERVAL: Duration = Duration::from_secs(1);
+/// Links that a question for a node crosses.
+pub const FIND_HOPS: u8 = 3;
+/// Least time between two reports that one name is used with another key.
+pub const CONFLICT_INTERVAL: Duration = Duration::from_secs(60);
+/// Most names with such a report within one [`CONFLICT_INTERVAL`]. More: counted only.
+pub const CONFLICTS_MAX: usize = 256;
 
 // ---- messages
 
@@ -145,6 +189,8 @@ pub const LISTS_MAX: usize = 4_096;
 
 /// Most internal hand-offs that one input may cause. More is a bug: an assertion fails.
 pub const WORK_PER_INPUT: usize = 1_000_000;
+/// Rounds of due deadlines that one call of `handle_timeout` may take to settle. More is a bug: an assertion fails.
+pub const SETTLE_ROUNDS: usize = 64;
 /// Most inputs that one engine turn takes.
 pub const INPUTS_PER_TURN: usize = 64;
 /// Most rounds of due timers in one engine turn.
@@ -157,9 +203,13 @@ pub const TRACE_TIMEOUT: Duration = Duration::from_secs(5);
 const _: () = {
     assert!(RECORD_TARGET <= RECORD_MAX, "a record must be able to reach its target");
     assert!(RECORD_MAX + 16 <= 65_535, "a record with its tag must fit the length field");
+    assert!(RECORD_TARGET + 2 * LANE_SHARE <= RECORD_MAX, "the shares of lower lanes must fit a record");
+    assert!(PIECE_MIN < LANE_SHARE, "a share must have room for a piece");
+    assert!(CHANNEL_WINDOW > 2 * RECORD_MAX, "the window must have room for records");
     assert!(PAYLOAD_MAX <= PAYLOAD_HARD_MAX, "the default payload limit must be allowed");
     assert!(HEARTBEAT.as_millis() * 2 <= DEAD_AFTER.as_millis(), "one lost ping must not kill a link");
     assert!(ADVERT_REFRESH.as_secs() * 2 < ADVERT_EXPIRY.as_secs(), "one lost refresh must not expire an advert");
+    assert!(FLOOD_PACE.as_millis() > 0, "pacing needs a window");
     assert!(RETRY_MIN.as_millis() <= RETRY_INITIAL.as_millis(), "retries grow");
     assert!(
         MESSAGE_DEADLINE_MAX.as_secs() * 2 <= FLOW_IDLE.as_secs(),

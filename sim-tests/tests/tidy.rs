@@ -131,7 +131,8 @@ fn nothing_is_left_to_do_without_a_reason() {
 #[test]
 fn no_limit_is_unused() {
     let sources = sources(&[".rs"]);
-    let (limits, others): (Vec<_>, Vec<_>) = sources.into_iter().partition(|source| source.name() == "proto-core/src/limits.rs");
+    let (limits, others): (Vec<_>, Vec<_>) =
+        sources.into_iter().partition(|source| source.name() == "proto-core/src/limits.rs");
     let [limits] = limits.as_slice() else { panic!("limits.rs is where it was") };
     let names = limits.text.lines().filter_map(|line| line.strip_prefix("pub const ")?.split(':').next());
     let unused = names.filter(|name| !others.iter().any(|source| has_word(&source.text, name)));
@@ -157,7 +158,8 @@ fn no_golden_file_is_unused() {
 fn no_counter_is_unused() {
     let sources = sources(&[".rs"]);
     let probe = sources.iter().find(|source| source.name() == "proto-core/src/probe.rs").unwrap();
-    let names = probe.text.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = \"")).map(|(name, _)| name);
+    let names =
+        probe.text.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = \"")).map(|(name, _)| name);
     let unused = names.filter(|name| {
         let used = format!("Counter::{name}");
         !sources.iter().any(|source| source.name() != probe.name() && source.text.contains(&used))
@@ -171,7 +173,8 @@ fn every_decision_is_numbered_and_short() {
     for entry in fs::read_dir(root().join("docs/decisions")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let numbered = name.len() > 4 && name.as_bytes()[..3].iter().all(u8::is_ascii_digit) && name.as_bytes()[3] == b'-';
+        let numbered =
+            name.len() > 4 && name.as_bytes()[..3].iter().all(u8::is_ascii_digit) && name.as_bytes()[3] == b'-';
         let lines = fs::read_to_string(&path).unwrap().lines().count();
         if !numbered || lines > 60 {
             odd.push(format!("docs/decisions/{name}: NNN-name.md of at most 60 lines, please ({lines})"));
@@ -192,7 +195,8 @@ fn has_word(text: &str, word: &str) -> bool {
 
 #[test]
 fn the_measure_of_functions_measures() {
-    let text = "impl A {\n    fn one() {\n        two();\n    }\n}\nfn short() {}\nmod tests {\n    fn t() {\n    }\n}\n";
+    let text =
+        "impl A {\n    fn one() {\n        two();\n    }\n}\nfn short() {}\nmod tests {\n    fn t() {\n    }\n}\n";
     let found = functions(text);
     assert_eq!(found, [(2, "one".to_owned(), 3, false), (8, "t".to_owned(), 2, true)]);
 }

@@ -1,8 +1,30 @@
 //! Links: authenticated channels to neighbours, kept alive, measured and shared by three lanes.
 
+mod accept;
+mod allow;
+mod backoff;
+mod channel;
+mod cost;
+mod dialer;
+mod dialers;
+mod judge;
+mod keepalive;
+mod lanes;
+mod live;
+mod own;
+mod rank;
+mod reassembly;
+mod rtt;
+mod sealed;
+mod segment;
 mod table;
+#[cfg(test)]
+mod tests;
+mod view;
 
+pub use dialer::Attempt;
 pub use table::Links;
+pub use view::{DialerState, DialerView, LinkView};
 
 use alloc::sync::Arc;
 use core::time::Duration;

@@ -19,7 +19,7 @@ use super::{
     inbox::Inbox,
     inflow::{Inflow, Served},
     local::Local,
-    view::InflowView,
+    view::{Backlog, InflowView},
 };
 use crate::{
     arena::{Arena, Handle},
@@ -96,6 +96,11 @@ impl Arrivals {
             self.turns.push_back(Source::Flow(handle));
         }
         self.ack_later(handle, env.now);
+    }
+
+    /// What waits from this node to itself.
+    pub(super) fn local_backlog(&self) -> Backlog {
+        self.local.backlog()
     }
 
     /// Takes a message from this node to itself.

@@ -105,7 +105,7 @@ impl Inflow {
         self.from
     }
 
-    /// The sender lives anew: nothing of the old life will be asked for.
+    /// The sender lives anew. What waits of its old life is dropped; nobody was told that it is delivered.
     pub(super) fn replace(&mut self, inbox: &mut Inbox, life: Incarnation, floor: u64, now: Time) {
         inbox.release(self.held);
         let (ack_due, queued) = (self.ack_due, self.queued);

@@ -9,6 +9,7 @@ use super::{
     inbox::{Admission, Inbox},
     inflow::Served,
     line::Line,
+    view::Backlog,
 };
 use crate::{
     error::Rejected,
@@ -51,6 +52,11 @@ impl Local {
         self.bytes += len;
         self.waiting.push(parcel.deadline, parcel);
         Ok(true)
+    }
+
+    /// What waits.
+    pub(super) fn backlog(&self) -> Backlog {
+        Backlog { messages: self.waiting.len(), bytes: self.bytes }
     }
 
     /// Settles the first message that waits, if there is room.

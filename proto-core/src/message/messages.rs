@@ -11,7 +11,7 @@ use super::{
     env::{Env, Me, Parcel, client},
     ledger::{Ledger, Report},
     outflows::Outflows,
-    view::{InflowView, OutflowView},
+    view::{Backlog, InflowView, OutflowView},
 };
 use crate::{
     cx::Cx,
@@ -107,7 +107,9 @@ impl Messages {
         match event {
             Event::Data { header, body } => {
                 arrivals.data(&mut env, &header, body);
-                self.sweep_at.get_or_insert(now + FLOW_SWEEP);
+                if !arrivals.is_empty() {
+                    self.sweep_at.get_or_insert(now + FLOW_SWEEP);
+                }
             }
             Event::Ack(ack) => outflows.acknowledged(&mut env, &ack),
             Event::Reset(reset) => outflows.reset(&mut env, reset),
@@ -152,6 +154,12 @@ impl Messages {
     #[must_use]
     pub const fn unanswered(&self) -> u64 {
         self.ledger.unanswered()
+    }
+
+    /// What waits or is unanswered for one receiver. A sender that stops at a bound of its own is never refused as busy.
+    #[must_use]
+    pub fn backlog(&self, to: NodeAddr) -> Backlog {
+        if to == self.me.addr { self.arrivals.local_backlog() } else { self.outflows.backlog(to) }
     }
 
     /// Every flow from this node to another.

@@ -46,7 +46,7 @@ mod view;
 mod tests;
 
 pub use messages::Messages;
-pub use view::{InflowView, OutflowView};
+pub use view::{Backlog, InflowView, OutflowView};
 
 use alloc::{boxed::Box, sync::Arc};
 

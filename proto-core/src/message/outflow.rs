@@ -20,7 +20,7 @@ use super::{
     line::Line,
     pace::Pace,
     rto::Rto,
-    view::OutflowView,
+    view::{Backlog, OutflowView},
 };
 use crate::{
     error::Rejected,
@@ -120,6 +120,11 @@ impl Outflow {
         }
         self.arm(env.now);
         Ok(())
+    }
+
+    /// What waits or is in flight.
+    pub(super) fn backlog(&self) -> Backlog {
+        Backlog { messages: self.waiting.len() + self.flight.len(), bytes: self.bytes }
     }
 
     /// The receiver is within reach, in this life.
@@ -392,9 +397,6 @@ impl Outflow {
             if self.flight.get_mut(seq).is_some_and(|flying| !flying.held) {
                 self.transmit_again(env, seq);
             }
-        }
-        if self.resend < self.lost {
-            return;
         }
         while let Some(len) = self.waiting.front().map(|parcel| parcel.payload.len())
             && self.may_transmit(len)

@@ -12,7 +12,7 @@ use core::time::Duration;
 use super::{
     env::{Env, Parcel},
     outflow::Outflow,
-    view::OutflowView,
+    view::{Backlog, OutflowView},
 };
 use crate::{
     arena::{Arena, Handle},
@@ -100,8 +100,16 @@ impl Outflows {
     /// Acts on deadlines that have come.
     pub(super) fn handle_timeout(&mut self, env: &mut Env<'_>) {
         while let Some((_, handle, _)) = self.timers.first().filter(|&(due, ..)| due <= env.now) {
-            self.with(handle, |flow| flow.handle_timeout(env));
+            if self.with(handle, |flow| flow.handle_timeout(env)).is_none() {
+                self.timers.set(handle, None);
+            }
         }
+    }
+
+    /// What waits or is unanswered for a receiver.
+    pub(super) fn backlog(&self, to: NodeAddr) -> Backlog {
+        let flow = self.by_node.get(&to).and_then(|&handle| self.flows.get(handle));
+        flow.map_or(Backlog::default(), |scheduled| scheduled.flow.backlog())
     }
 
     /// The next deadline and what for.

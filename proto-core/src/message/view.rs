@@ -31,6 +31,15 @@ pub struct OutflowView {
     pub retransmissions: u64,
 }
 
+/// What a sender has waiting or unanswered for one receiver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Messages.
+    pub messages: usize,
+    /// Bytes of their payload.
+    pub bytes: usize,
+}
+
 /// One flow to this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InflowView {

@@ -1,51 +1,173 @@
 //! One node: its machines composed, told what happened, asked what to do.
+//!
+//! An [`Input`] goes to exactly one machine. What that machine asks for becomes an [`Output`], or an event of another
+//! machine, until nothing is left to hand on (`settle`): only then does the call return. No machine sees another; data
+//! that one needs of another goes along as an argument.
+//!
+//! Frames that a call puts on links are sealed by the next `handle_timeout`, which is due at once. A driver that hands in
+//! a batch of inputs before it looks at the timers, as [`Engine`](crate::engine::Engine) does, thereby gets one sealed
+//! record for all of them.
 
 mod config;
+mod dispatch;
+mod drain;
 mod input;
 mod output;
+mod settle;
+#[cfg(test)]
+mod tests;
 
-use alloc::collections::VecDeque;
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 pub use config::{Config, Endpoint, LinkConfig, MessageConfig, Metric, Peer, RouteConfig, Suite};
 pub use input::{ChannelEvent, Command, Input, Send};
 pub use output::{Answer, Event, Found, Hop, Message, Outcome, Output, Record};
 
 use crate::{
-    id::{NodeAddr, NodeName},
-    probe::Probe,
+    cx::Cx,
+    error::Misuse,
+    id::{NodeAddr, NodeName, Ticket, Token},
+    limits::{INPUTS_PER_TURN, SETTLE_ROUNDS},
+    link::{self, Links},
+    message::{self, Messages},
+    probe::{Counter, Probe},
+    rng::{Rng, Secrets},
+    route::{
+        self, Router,
+        trace::{self, Traces},
+    },
+    secure::Pins,
     time::Time,
+    timers::earlier,
 };
 
 /// One node.
 #[derive(Debug)]
 pub struct Node {
     name: NodeName,
+    addr: NodeAddr,
+    max_hops: u8,
+    last_now: Time,
     probe: Probe,
+    rngs: Rngs,
+    pins: Pins,
+    links: Links,
+    router: Router,
+    messages: Messages,
+    traces: Traces,
+    drain: drain::Drain,
+    tickets: Tickets,
     out: VecDeque<Output>,
+    fx: Scratch,
+}
+
+/// Every machine's own generator: a new draw in one shifts no other.
+#[derive(Debug)]
+struct Rngs {
+    links: Rng,
+    router: Rng,
+    messages: Rng,
+    traces: Rng,
+}
+
+/// What the machines asked for and is not handed on yet. Always empty between calls; kept for its capacity.
+#[derive(Debug, Default)]
+struct Scratch {
+    links: Vec<link::Effect>,
+    router: Vec<route::Effect>,
+    messages: Vec<message::Effect>,
+    traces: Vec<trace::Effect>,
+}
+
+/// Writes to the store: issued up to `last`, durable up to `durable`.
+#[derive(Debug, Default)]
+struct Tickets {
+    last: Ticket,
+    durable: Ticket,
+    failed: bool,
 }
 
 impl Node {
-    /// A node at the moment of its start.
+    /// A node at the moment of its start. It asks for nothing until it is woken: [`Node::poll_timeout`] says when.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { name: config.name, probe: Probe::new(), out: VecDeque::new() }
+        let root = Rng::new(config.seed);
+        let rng = |label: &str| root.fork(label);
+        let links = Links::new(&config, Secrets::new(config.secret_seed));
+        Self {
+            addr: config.name.addr(),
+            max_hops: config.route.max_hops,
+            last_now: Time::ZERO,
+            probe: Probe::new(),
+            rngs: Rngs { links: rng("links"), router: rng("router"), messages: rng("messages"), traces: rng("traces") },
+            pins: Pins::new(config.pins.iter().cloned()),
+            links,
+            router: Router::new(&config),
+            messages: Messages::new(&config),
+            traces: Traces::new(),
+            drain: drain::Drain::default(),
+            tickets: Tickets::default(),
+            out: VecDeque::with_capacity(INPUTS_PER_TURN),
+            fx: Scratch::default(),
+            name: config.name,
+        }
     }
 
-    /// Takes in what happened. Drain [`Node::poll_output`] afterwards. Cannot fail: see law L8.
-    pub fn handle(&mut self, _now: Time, _input: Input) {}
+    /// Takes in what happened. Drain [`Node::poll_output`] afterwards. Cannot fail: what a peer did wrong becomes a
+    /// counter, an event or a closed link, what the embedder did wrong an [`Event::Misuse`].
+    pub fn handle(&mut self, now: Time, input: Input) {
+        self.advance(now);
+        match input {
+            Input::Command { token, command } => self.command(token, command),
+            Input::Consumed { messages } => self.tell_messages(message::Event::Consumed { messages }),
+            Input::Channel { channel, event } => self.tell_links(match event {
+                ChannelEvent::Opened { dial, remote, exporter } => {
+                    link::Event::Opened { channel, dial, remote, exporter }
+                }
+                ChannelEvent::Received { bytes } => link::Event::Received { channel, bytes },
+                ChannelEvent::Written { bytes } => link::Event::Written { channel, bytes },
+                ChannelEvent::Closed => link::Event::Closed { channel },
+            }),
+            Input::DialFailed { dial } => self.tell_links(link::Event::DialFailed { dial }),
+            Input::Persisted { upto, durable } => self.persisted(upto, durable),
+            // No machine reads the calendar yet.
+            Input::Clock { wall: _ } => {}
+        }
+        self.settle();
+    }
 
     /// Acts on deadlines that have come. Early and repeated calls change nothing.
-    pub fn handle_timeout(&mut self, _now: Time) {}
+    ///
+    /// # Panics
+    /// If a machine asks to be woken at `now` again and again: a bug, caught here instead of spinning.
+    pub fn handle_timeout(&mut self, now: Time) {
+        self.advance(now);
+        for _ in 0..SETTLE_ROUNDS {
+            if self.next_deadline().is_none_or(|(due, _)| due > self.last_now) {
+                return;
+            }
+            self.wake_machines();
+            self.settle();
+            // Last, so that one record takes everything that the others had to say.
+            self.wake_links();
+            self.settle();
+            self.step_drain();
+            self.settle();
+        }
+        let (due, why) = self.next_deadline().unwrap_or((Time::MAX, ""));
+        assert!(due > self.last_now, "law L5: {why} is due again and again at {due}");
+    }
 
-    /// The next thing to do. May change after every `handle*` call.
+    /// The next thing to do; `None` when there is nothing more. May change after every `handle*` call.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.out.pop_front()
     }
 
-    /// When the node wants to be woken, and what for. Read it once `poll_output` has answered `None`.
+    /// When the node wants to be woken, and what for; `None`: not before the next input. Says "now" while an output
+    /// waits. May change after every `handle*` and `poll_output` call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Time, &'static str)> {
-        None
+        if self.out.is_empty() { self.next_deadline() } else { Some((self.last_now, "node: outputs wait")) }
     }
 
     /// Its own name.
@@ -56,13 +178,142 @@ impl Node {
 
     /// Its own address.
     #[must_use]
-    pub fn addr(&self) -> NodeAddr {
-        self.name.addr()
+    pub const fn addr(&self) -> NodeAddr {
+        self.addr
     }
 
     /// Its counters.
     #[must_use]
     pub const fn probe(&self) -> &Probe {
         &self.probe
+    }
+
+    /// Its links, to look at.
+    #[must_use]
+    pub const fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Its routes and the graph it knows, to look at.
+    #[must_use]
+    pub const fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Its messages under way, to look at.
+    #[must_use]
+    pub const fn messages(&self) -> &Messages {
+        &self.messages
+    }
+
+    /// The name of a node, if it was ever seen.
+    #[must_use]
+    pub fn name_of(&self, addr: NodeAddr) -> Option<&NodeName> {
+        if addr == self.addr { Some(&self.name) } else { self.pins.name(addr) }
+    }
+
+    fn advance(&mut self, now: Time) {
+        debug_assert!(self.out.is_empty(), "law L5: drain the outputs before the next call");
+        if now < self.last_now {
+            self.misuse(Misuse::TimeWentBackwards);
+        } else {
+            self.last_now = now;
+        }
+    }
+
+    fn misuse(&mut self, misuse: Misuse) {
+        self.probe.count(Counter::Misuse);
+        self.tell(Event::Misuse(misuse));
+    }
+
+    fn command(&mut self, token: Token, command: Command) {
+        let outcome = match command {
+            Command::Send(send) => {
+                let Self { messages, rngs, probe, fx, last_now, .. } = self;
+                let mut cx = Cx { now: *last_now, rng: &mut rngs.messages, probe };
+                messages.send(&mut cx, token, send, &mut fx.messages)
+            }
+            Command::SendMany { to, payload, deadline } => self.send_many(token, to, payload, deadline),
+            Command::Broadcast { payload, deadline } => {
+                let to = self.router.reachable().collect();
+                self.send_many(token, to, payload, deadline)
+            }
+            Command::Trace { to, every_hop, deadline } => {
+                let Self { traces, rngs, probe, fx, last_now, .. } = self;
+                let mut cx = Cx { now: *last_now, rng: &mut rngs.traces, probe };
+                let question = trace::Question { token, to, every_hop, deadline, hops_max: self.max_hops };
+                traces.start(&mut cx, self.addr, question, &mut fx.traces)
+            }
+            Command::FindNode { name, deadline } => {
+                self.tell_router(route::Event::Lookup { token, name, deadline });
+                Ok(())
+            }
+            Command::Connect(peer) => {
+                self.tell_links(link::Event::Connect(peer));
+                self.answer(token, Answer::Accepted);
+                Ok(())
+            }
+            Command::Disconnect { peer } => {
+                self.tell_links(link::Event::Disconnect { peer });
+                self.answer(token, Answer::Accepted);
+                Ok(())
+            }
+            Command::SetClient { client, present } => self.set_client(token, client, present),
+            Command::Drain { deadline } => {
+                self.begin_drain(token, deadline);
+                Ok(())
+            }
+        };
+        if let Err(why) = outcome {
+            self.answer(token, Answer::Rejected(why));
+        }
+    }
+
+    fn send_many(
+        &mut self,
+        token: Token,
+        to: Vec<NodeAddr>,
+        payload: bytes::Bytes,
+        deadline: core::time::Duration,
+    ) -> Result<(), crate::error::Rejected> {
+        let Self { messages, rngs, probe, fx, last_now, .. } = self;
+        let mut cx = Cx { now: *last_now, rng: &mut rngs.messages, probe };
+        messages.send_many(&mut cx, token, to, payload, deadline, &mut fx.messages)
+    }
+
+    fn set_client(&mut self, token: Token, client: Arc<str>, present: bool) -> Result<(), crate::error::Rejected> {
+        let limit = crate::limits::CLIENT_NAME_MAX;
+        if client.is_empty() || client.len() > limit {
+            return Err(crate::error::Rejected::TooLarge { len: client.len() as u64, limit: limit as u64 });
+        }
+        self.tell_messages(message::Event::Client { client, present });
+        self.answer(token, Answer::Accepted);
+        Ok(())
+    }
+
+    fn persisted(&mut self, upto: Ticket, durable: bool) {
+        if upto <= self.tickets.durable || upto > self.tickets.last {
+            self.misuse(Misuse::NoSuchTicket);
+        } else if durable {
+            self.tickets.durable = upto;
+        } else if !self.tickets.failed {
+            self.tickets.failed = true;
+            self.tell(Event::StoreFailed);
+        }
+    }
+
+    /// The earliest deadline of any machine.
+    fn next_deadline(&self) -> Option<(Time, &'static str)> {
+        let services = earlier(self.messages.poll_timeout(), self.traces.poll_timeout());
+        let network = earlier(self.links.poll_timeout(), self.router.poll_timeout());
+        earlier(earlier(network, services), self.drain.poll_timeout())
+    }
+
+    fn answer(&mut self, token: Token, answer: Answer) {
+        self.tell(Event::Done { token, answer: Box::new(answer) });
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
     }
 }

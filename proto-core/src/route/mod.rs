@@ -1,8 +1,32 @@
 //! Routing: every node knows the whole graph from signed adverts and computes the shortest paths itself.
+//!
+//! How knowledge travels: a node signs an [`advert`] that names its links. Neighbours verify it, keep it in their
+//! link-state database and pass it on, once per link and never back (`neighbours`). When a link comes up, and whenever
+//! digests differ later, both sides compare what they hold (`summary`) and fill the gaps, so nothing depends on any one
+//! frame. Changes are gathered and slowed down while they keep coming (`damper`).
+//!
+//! How a way is found: [`graph`] computes the shortest paths over links that both ends advertise; `table` answers for
+//! every frame which link it takes. [`trace`] shows the way that frames take in fact.
 
+pub mod advert;
+mod damper;
+mod database;
+pub mod graph;
+mod lookup;
+mod neighbours;
+mod origin;
+mod ports;
 mod router;
+mod seldom;
+mod summary;
+mod table;
+#[cfg(test)]
+mod tests;
+pub mod trace;
+mod view;
 
 pub use router::Router;
+pub use view::{AdvertView, Reason, RouteView, RunnerUp, Via, Why};
 
 use core::time::Duration;
 

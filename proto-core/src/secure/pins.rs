@@ -59,6 +59,12 @@ impl Pins {
         }
     }
 
+    /// Whether a name was pinned since [`Pins::take_fresh`] was last called.
+    #[must_use]
+    pub const fn has_fresh(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
     /// Names pinned since the last call, to be made durable.
     pub fn take_fresh(&mut self) -> impl Iterator<Item = (NodeName, PublicKey)> {
         core::mem::take(&mut self.fresh).into_iter()

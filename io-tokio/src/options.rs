@@ -1,0 +1,96 @@
+//! What a node is started with.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use proto_core::{
+    id::NodeName,
+    limits::{DIAL_TIMEOUT, MESSAGE_DEADLINE},
+    node::{Endpoint, LinkConfig, MessageConfig, Peer, RouteConfig},
+    secure::{AWS_LC, Provider, Psk},
+};
+
+use crate::{admission::AdmissionOptions, tls::TlsOptions};
+
+/// Everything that a node is started with. [`MeshOptions::new`] gives every default; change what differs.
+#[derive(Clone, Debug)]
+pub struct MeshOptions {
+    /// Its name; `None`: the first ten digits of its identity key.
+    pub name: Option<NodeName>,
+    /// Nodes of different networks never link.
+    pub network: Arc<str>,
+    /// The mesh's secrets: the first is used, all are accepted. At least one.
+    pub psks: Vec<Psk>,
+    /// Where to listen: `tcp://host:port` or `tls://host:port`; port 0 takes any free one. Empty: nowhere.
+    pub listen: Vec<Endpoint>,
+    /// Peers to dial.
+    pub peers: Vec<Peer>,
+    /// Where identity, incarnation and known nodes are kept. `None`: nowhere; with every start the node is another one.
+    pub data_dir: Option<PathBuf>,
+    /// The identity key's file; `None`: `identity.key` in the data directory.
+    pub identity_file: Option<PathBuf>,
+    /// Who may connect.
+    pub admission: AdmissionOptions,
+    /// Certificates for `tls://`.
+    pub tls: TlsOptions,
+    /// How long a dial may take.
+    pub dial_timeout: Duration,
+    /// How long a message may take where nothing else is said.
+    pub deadline: Duration,
+    /// Links.
+    pub link: LinkConfig,
+    /// Routing.
+    pub route: RouteConfig,
+    /// Messages.
+    pub message: MessageConfig,
+    /// Where the cryptography comes from.
+    pub provider: &'static dyn Provider,
+    /// Makes every random draw reproducible, identity and keys included. For simulations only; `None`: drawn from the
+    /// operating system.
+    pub seed: Option<[u8; 32]>,
+}
+
+impl MeshOptions {
+    /// Every default: listens nowhere, dials nobody, keeps nothing, draws its name from its key.
+    #[must_use]
+    pub fn new(psk: Psk) -> Self {
+        Self {
+            name: None,
+            network: Arc::from("default"),
+            psks: vec![psk],
+            listen: Vec::new(),
+            peers: Vec::new(),
+            data_dir: None,
+            identity_file: None,
+            admission: AdmissionOptions::default(),
+            tls: TlsOptions::default(),
+            dial_timeout: DIAL_TIMEOUT,
+            deadline: MESSAGE_DEADLINE,
+            link: LinkConfig::default(),
+            route: RouteConfig::default(),
+            message: MessageConfig::default(),
+            provider: AWS_LC,
+            seed: None,
+        }
+    }
+
+    /// With a name.
+    #[must_use]
+    pub fn name(mut self, name: NodeName) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// Listening here, too.
+    #[must_use]
+    pub fn listen(mut self, endpoint: &str) -> Self {
+        self.listen.push(Endpoint::new(endpoint));
+        self
+    }
+
+    /// Dialling this endpoint, too, whoever answers there with the right secret.
+    #[must_use]
+    pub fn connect(mut self, endpoint: &str) -> Self {
+        self.peers.push(Peer { name: None, endpoints: vec![Endpoint::new(endpoint)], cost: 0 });
+        self
+    }
+}

@@ -1,0 +1,318 @@
+//! The production substrate: everything that the engine's loop does to the outside world.
+//!
+//! One task runs the loop and owns all of it. [`Substrate::wait`] collects from every source that is ready, beginning
+//! with another one each time, and never more than the engine asks for. The sources: sockets, opened channels, requests
+//! of handles, posted messages, the store, the calendar. Nothing here waits for one source alone.
+
+use std::{
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    mem,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use proto_core::{
+    drive::Substrate,
+    engine::{Engine, Sink},
+    node::{Command, Event, Input, Message, Output},
+    time::Time,
+};
+use tokio::{sync::mpsc, task::JoinSet};
+use tracing::{debug, error, info, warn};
+
+use crate::{
+    alarm::{Alarm, Calendar},
+    arrival::Arrival,
+    channels::Channels,
+    clock::Clock,
+    common::Common,
+    data::{DataDir, Store},
+    dialer::Dialer,
+    egress::Egress,
+    net::Net,
+    pending::Pending,
+    request::{Inspection, Request},
+    stop::Stop,
+};
+
+/// How many sources take turns in being asked first.
+const SOURCES: usize = 4;
+
+/// The substrate of one node.
+pub(crate) struct Shell<N: Net, C: Clock> {
+    pub(crate) clock: C,
+    pub(crate) common: Arc<Common>,
+    pub(crate) channels: Channels<N::Stream>,
+    pub(crate) dialer: Dialer<N>,
+    pub(crate) listeners: JoinSet<()>,
+    pub(crate) arrivals: mpsc::Receiver<Arrival<N::Stream>>,
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) egress: Egress,
+    pub(crate) store: Store,
+    /// Held so that no other process uses the directory.
+    pub(crate) _data_dir: Option<DataDir>,
+    pub(crate) state: ShellState,
+}
+
+/// What the loop remembers from turn to turn.
+pub(crate) struct ShellState {
+    now: Time,
+    alarm: Alarm,
+    calendar: Calendar,
+    pending: Pending,
+    inspections: Vec<Inspection>,
+    messages: VecDeque<Message>,
+    events: VecDeque<Event>,
+    stop: Stop,
+    first: usize,
+}
+
+impl ShellState {
+    /// Nothing happened yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            now: Time::ZERO,
+            alarm: Alarm::new(),
+            calendar: Calendar::default(),
+            pending: Pending::new(),
+            inspections: Vec::new(),
+            messages: VecDeque::new(),
+            events: VecDeque::new(),
+            stop: Stop::new(),
+            first: 0,
+        }
+    }
+}
+
+impl<N: Net, C: Clock> Sink for Shell<N, C> {
+    fn output(&mut self, output: Output) {
+        match output {
+            Output::Dial { dial, endpoint } => self.dialer.dial(dial, endpoint),
+            Output::Write { channel, bytes } => self.channels.write(channel, bytes),
+            Output::Close { channel } => self.channels.close(channel, self.state.now),
+            Output::Persist { ticket, record } => self.store.persist(ticket, record),
+            Output::Event(Event::Message(message)) => self.deliver(message),
+            Output::Event(Event::Done { token, answer }) => {
+                if !self.state.stop.drained(self.state.now, token, &answer) {
+                    self.state.pending.answer(token, *answer);
+                }
+            }
+            Output::Event(Event::Hop { token, hop }) => self.state.pending.hop(token, hop),
+            Output::Event(event) => {
+                self.note(&event);
+                self.state.events.push_back(event);
+            }
+        }
+    }
+}
+
+impl<N: Net, C: Clock> Substrate for Shell<N, C> {
+    fn now(&mut self) -> Time {
+        self.state.now = self.clock.now();
+        self.state.now
+    }
+
+    fn flush(&mut self) {
+        self.channels.flush(self.state.now);
+        if !self.state.messages.is_empty() {
+            self.common.inboxes.main.push_all(&mut self.state.messages);
+        }
+        if !self.state.events.is_empty() {
+            self.common.publish(&mut self.state.events);
+        }
+    }
+
+    fn inspect(&mut self, engine: &Engine) {
+        let node = engine.node();
+        for look in self.state.inspections.drain(..) {
+            look(node, self.state.now);
+        }
+        self.egress.refresh(|to| node.messages().backlog(to));
+    }
+
+    fn wait(&mut self, until: Option<Time>, max: usize, into: &mut Vec<Input>) -> impl Future<Output = bool> {
+        poll_fn(move |cx| self.poll_wait(cx, until, max, into))
+    }
+}
+
+impl<N: Net, C: Clock> Shell<N, C> {
+    fn poll_wait(
+        &mut self,
+        cx: &mut Context<'_>,
+        until: Option<Time>,
+        max: usize,
+        into: &mut Vec<Input>,
+    ) -> Poll<bool> {
+        // Sources that are always ready must not keep the runtime's other tasks from running.
+        let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        let now = self.now();
+        let before = into.len();
+        loop {
+            if self.stop(now, into) {
+                return Poll::Ready(false);
+            }
+            self.collect(cx, now, max.saturating_sub(into.len() - before), into);
+            let due = until.is_some_and(|until| until <= now);
+            let look = !self.state.inspections.is_empty() || self.egress.must_ask();
+            if into.len() > before || due || look {
+                coop.made_progress();
+                return Poll::Ready(true);
+            }
+            // Nothing more comes at once: what was held back goes out now.
+            if !self.channels.flush_all(now) && !self.channels.is_busy() && !self.egress.is_busy() {
+                break;
+            }
+        }
+        let own = [self.channels.deadline(), self.state.stop.deadline()];
+        let until = own.into_iter().flatten().chain(until).min();
+        ready!(self.state.alarm.poll(cx, now, until));
+        coop.made_progress();
+        Poll::Ready(true)
+    }
+
+    fn collect(&mut self, cx: &mut Context<'_>, now: Time, max: usize, into: &mut Vec<Input>) {
+        let end = into.len() + max;
+        if max == 0 {
+            return;
+        }
+        if let Some(wall) = self.state.calendar.check(now, || self.clock.wall()) {
+            into.push(Input::Clock { wall });
+        }
+        let room = |into: &Vec<Input>| end.saturating_sub(into.len());
+        if room(into) > 0
+            && let Some(persisted) = self.store.poll(cx)
+        {
+            into.push(persisted);
+        }
+        if room(into) > 0
+            && let consumed @ 1.. = self.common.take_consumed()
+        {
+            into.push(Input::Consumed { messages: u32::try_from(consumed).unwrap_or(u32::MAX) });
+        }
+        self.state.first = (self.state.first + 1) % SOURCES;
+        for turn in 0..SOURCES {
+            match (self.state.first + turn) % SOURCES {
+                0 => self.channels.poll(cx, now, room(into), into),
+                1 => self.poll_arrivals(cx, room(into), into),
+                2 => self.poll_requests(cx, room(into), into),
+                _ => self.poll_egress(cx, room(into), into),
+            }
+        }
+    }
+
+    fn poll_arrivals(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Vec<Input>) {
+        for _ in 0..max {
+            let Poll::Ready(Some(arrival)) = self.arrivals.poll_recv(cx) else { return };
+            match arrival {
+                Arrival::Accepted(opened) if self.state.stop.is_asked() => drop(opened),
+                Arrival::Accepted(opened) => self.channels.open(None, opened),
+                Arrival::Dialled { dial, endpoint, result: Ok(opened) } => {
+                    self.common.note_dial(&endpoint, None);
+                    self.channels.open(Some(dial), opened);
+                }
+                Arrival::Dialled { dial, endpoint, result: Err(error) } => {
+                    debug!(%endpoint, %error, "a dial failed");
+                    self.common.counters.dials_failed.add(1);
+                    self.common.note_dial(&endpoint, Some(error.to_string()));
+                    into.push(Input::DialFailed { dial });
+                }
+            }
+        }
+    }
+
+    fn poll_requests(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Vec<Input>) {
+        for _ in 0..max {
+            match self.requests.poll_recv(cx) {
+                Poll::Pending => return,
+                Poll::Ready(Some(Request::Command { command, answer, hops })) => {
+                    let token = self.state.pending.track(answer, hops);
+                    into.push(Input::Command { token, command });
+                }
+                Poll::Ready(Some(Request::Inspect(look))) => self.state.inspections.push(look),
+                Poll::Ready(Some(Request::Shutdown { deadline, report })) => {
+                    self.begin_stop(self.state.now + deadline);
+                    self.state.stop.report_to(report);
+                }
+                // Every handle is gone, and with them everybody who could want something.
+                Poll::Ready(None) => return self.begin_stop(self.state.now),
+            }
+        }
+    }
+
+    fn poll_egress(&mut self, cx: &Context<'_>, max: usize, into: &mut Vec<Input>) {
+        // A share is left to the other sources, however fast the application posts.
+        let max = max - max / 4;
+        let pending = &mut self.state.pending;
+        self.egress.poll(cx, max, into, |report| match report {
+            Some(report) => pending.track(report, None),
+            None => Pending::NOBODY,
+        });
+    }
+
+    fn begin_stop(&mut self, deadline: Time) {
+        if self.state.stop.begin(deadline) {
+            self.listeners.abort_all();
+            self.common.seal_outlets();
+        }
+    }
+
+    /// Takes the next step of a shutdown. Whether it is over.
+    fn stop(&mut self, now: Time, into: &mut Vec<Input>) -> bool {
+        if !self.state.stop.is_asked() {
+            return false;
+        }
+        let unsent = self.egress.waiting() + self.common.posted();
+        if let Some(deadline) = self.state.stop.must_drain(now, unsent) {
+            let token = self.state.pending.fresh();
+            self.state.stop.draining(now, token, deadline, unsent);
+            into.push(Input::Command { token, command: Command::Drain { deadline } });
+        }
+        self.state.stop.is_over(now, self.channels.is_empty() && self.store.is_idle())
+    }
+
+    fn deliver(&mut self, message: Message) {
+        let Some(client) = &message.to_client else { return self.state.messages.push_back(message) };
+        match self.common.inboxes.client(client) {
+            Some(feed) => {
+                feed.push_all(&mut VecDeque::from([message]));
+            }
+            None => self.state.messages.push_back(message),
+        }
+    }
+
+    fn note(&self, event: &Event) {
+        match event {
+            Event::LinkUp { peer, incarnation, remote } => {
+                self.common.note_name(peer);
+                info!(%peer, %incarnation, %remote, "link up");
+            }
+            Event::LinkDown { peer, reason } => info!(%peer, %reason, "link down"),
+            Event::LinkFailed { peer, remote, reason, retry_in } => {
+                let peer = peer.as_ref().map_or("?", |peer| peer.as_str());
+                info!(peer, %remote, %reason, ?retry_in, "no link");
+            }
+            Event::Reachable { node, incarnation } => {
+                self.common.note_name(node);
+                debug!(%node, %incarnation, "reachable");
+            }
+            Event::Unreachable { node } => debug!(%node, "unreachable"),
+            Event::KeyConflict { name, pinned, shown } => {
+                warn!(%name, %pinned, %shown, "another key than the one the name is pinned to");
+            }
+            Event::IdentityInUse { incarnation } => {
+                error!(%incarnation, "another process uses this node's identity");
+            }
+            Event::StoreFailed => error!("the store failed"),
+            Event::Misuse(misuse) => error!(%misuse, "the shell broke the contract of the core"),
+            Event::Message(_) | Event::Done { .. } | Event::Hop { .. } => {}
+        }
+    }
+}
+
+impl<N: Net, C: Clock> Drop for Shell<N, C> {
+    fn drop(&mut self) {
+        let _ = mem::take(&mut self.state.messages);
+        self.common.end();
+    }
+}

@@ -1,0 +1,144 @@
+//! Dials and accepted connections over TCP.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use proto_core::{id::DialId, node::Endpoint};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+    task::JoinSet,
+    time::timeout,
+};
+
+use crate::{
+    admission::{Admission, AdmissionOptions},
+    arrival::Arrival,
+    clock::SystemClock,
+    counters::ShellCounters,
+    dialer::{DialError, Dialer},
+    listener::{Listener, Reception},
+    net::TokioNet,
+    tls::Tls,
+};
+
+/// A dialer, and where its results come out.
+pub(super) struct Dials {
+    dialer: Dialer<TokioNet>,
+    arrivals: mpsc::Receiver<Arrival<TcpStream>>,
+}
+
+impl Dials {
+    pub(super) fn new(tls: Tls, limit: Duration) -> Self {
+        let (sender, arrivals) = mpsc::channel(8);
+        Self { dialer: Dialer::new(TokioNet, tls, limit, sender), arrivals }
+    }
+
+    pub(super) async fn dial(&mut self, endpoint: &str) -> Result<crate::channel::Opened<TcpStream>, DialError> {
+        self.dialer.dial(DialId(1), Endpoint::new(endpoint));
+        match timeout(Duration::from_secs(20), self.arrivals.recv()).await.unwrap() {
+            Some(Arrival::Dialled { dial: DialId(1), result, .. }) => result,
+            _ => panic!("expected the dial's result"),
+        }
+    }
+}
+
+/// A listener that runs, and where accepted connections come out.
+pub(super) struct Door {
+    pub(super) addr: SocketAddr,
+    pub(super) arrivals: mpsc::Receiver<Arrival<TcpStream>>,
+    pub(super) counters: Arc<ShellCounters>,
+    _task: JoinSet<()>,
+}
+
+impl Door {
+    pub(super) async fn open(endpoint: &str, options: AdmissionOptions, tls: Tls) -> Self {
+        let listener = Listener::bind(TokioNet, &endpoint.parse().unwrap()).await.unwrap();
+        let addr = listener.addr;
+        let (sender, arrivals) = mpsc::channel(8);
+        let counters = Arc::new(ShellCounters::default());
+        let reception = Reception {
+            tls,
+            limit: Duration::from_secs(1),
+            admission: Arc::new(Admission::new(options)),
+            counters: Arc::clone(&counters),
+            arrivals: sender,
+        };
+        let mut task = JoinSet::new();
+        task.spawn(listener.run(SystemClock::new(), reception));
+        Self { addr, arrivals, counters, _task: task }
+    }
+}
+
+fn plain_dials() -> Dials {
+    Dials::new(Tls::default(), Duration::from_secs(5))
+}
+
+#[tokio::test]
+async fn a_dial_opens_a_channel_by_address_and_by_name() {
+    let door = Door::open("tcp://localhost:0", AdmissionOptions::default(), Tls::default()).await;
+    let mut dials = plain_dials();
+    for host in [door.addr.ip().to_string(), "localhost".to_owned()] {
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        let opened = dials.dial(&format!("tcp://{host}:{}", door.addr.port())).await.unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(&*opened.remote, door.addr.to_string());
+        assert_eq!(opened.exporter, None);
+    }
+}
+
+#[tokio::test]
+async fn a_dial_that_cannot_succeed_says_why() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let mut dials = plain_dials();
+    let refused = dials.dial(&format!("tcp://{closed}")).await.err().unwrap();
+    assert!(refused.to_string().contains("refused"), "{refused}");
+    assert!(refused.to_string().contains(&closed.to_string()), "{refused}");
+    let unknown = dials.dial("tcp://no-such-host.invalid:1").await.err().unwrap();
+    assert!(matches!(unknown, DialError::Resolve(_)), "{unknown}");
+    assert!(matches!(dials.dial("udp://127.0.0.1:1").await.err(), Some(DialError::BadEndpoint(_))));
+    assert!(matches!(dials.dial("tcp://127.0.0.1:0").await.err(), Some(DialError::NoPort)));
+    let no_ca = dials.dial(&format!("tls://{closed}")).await.err().unwrap();
+    assert!(matches!(no_ca, DialError::Connect { .. } | DialError::Tls(_)), "{no_ca}");
+}
+
+#[tokio::test]
+async fn a_dial_without_an_answer_ends_in_time() {
+    // TLS towards a listener that never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let limit = Duration::from_millis(200);
+    let mut dials = Dials::new(super::tls::any_client(), limit);
+    let error = dials.dial(&format!("tls://{}", silent.local_addr().unwrap())).await.err().unwrap();
+    assert!(matches!(error, DialError::Timeout(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_refused_source_is_closed_without_a_word() {
+    let options = AdmissionOptions { allow_ips: vec!["10.0.0.0/8".parse().unwrap()], ..AdmissionOptions::default() };
+    let mut door = Door::open("tcp://127.0.0.1:0", options, Tls::default()).await;
+    let mut stream = TcpStream::connect(door.addr).await.unwrap();
+    let mut said = Vec::new();
+    // Closing may reach the client as an end or as a reset.
+    let _ = timeout(Duration::from_secs(5), stream.read_to_end(&mut said)).await.unwrap();
+    assert_eq!(said, b"");
+    assert_eq!(door.counters.refused_not_allowed.get(), 1);
+    assert!(door.arrivals.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_source_holds_a_bounded_number_of_connections() {
+    let options = AdmissionOptions { per_source: 2, ..AdmissionOptions::default() };
+    let mut door = Door::open("tcp://127.0.0.1:0", options, Tls::default()).await;
+    let mut accepted = Vec::new();
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        streams.push(TcpStream::connect(door.addr).await.unwrap());
+        accepted.push(door.arrivals.recv().await.unwrap());
+    }
+    let mut third = TcpStream::connect(door.addr).await.unwrap();
+    let mut said = Vec::new();
+    let _ = timeout(Duration::from_secs(5), third.read_to_end(&mut said)).await.unwrap();
+    assert_eq!(door.counters.refused_too_many.get(), 1);
+    accepted.pop();
+    let _fourth = TcpStream::connect(door.addr).await.unwrap();
+    assert!(timeout(Duration::from_secs(5), door.arrivals.recv()).await.unwrap().is_some());
+}

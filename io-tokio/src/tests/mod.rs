@@ -1,0 +1,6 @@
+//! Tests over real sockets on loopback.
+
+mod channels;
+mod dialling;
+mod mesh;
+mod tls;

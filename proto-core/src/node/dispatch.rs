@@ -1,0 +1,147 @@
+//! Where a frame goes: to the router, up to a service of this node, or on towards its destination.
+
+use super::Node;
+use crate::{
+    cx::Cx,
+    error::{CloseReason, DropReason, Part, Violation},
+    id::NodeAddr,
+    link::{Lane, LinkId},
+    message,
+    probe::Counter,
+    route::{
+        self,
+        trace::{Place, answer_probe},
+    },
+    wire::{Frame, Kind, v1},
+};
+
+impl Node {
+    /// Takes a frame that came in on a link.
+    pub(super) fn dispatch(&mut self, link: LinkId, frame: Frame) {
+        let done = if frame.kind.is_end_to_end() {
+            self.dispatch_through(link, frame)
+        } else {
+            self.dispatch_neighbour(link, &frame)
+        };
+        if let Err(violation) = done {
+            let Self { links, rngs, probe, fx, last_now, .. } = self;
+            let mut cx = Cx { now: *last_now, rng: &mut rngs.links, probe };
+            links.close(&mut cx, link, CloseReason::Violation(violation), &mut fx.links);
+        }
+    }
+
+    /// Sends a frame of this node on its way.
+    ///
+    /// # Errors
+    /// [`DropReason`], counted already.
+    pub(super) fn originate(&mut self, dst: NodeAddr, flow: u16, frame: Frame) -> Result<(), DropReason> {
+        self.forward(dst, flow, None, frame).inspect_err(|why| self.count_drop(*why))
+    }
+
+    /// A frame between neighbours.
+    fn dispatch_neighbour(&mut self, link: LinkId, frame: &Frame) -> Result<(), Violation> {
+        let body = frame.body.clone();
+        match frame.kind {
+            Kind::Advert => self.tell_router(route::Event::Advert { link, header: frame.header()?, body }),
+            Kind::Summary => self.tell_router(route::Event::Summary { link, header: frame.header()?, body }),
+            Kind::Want => {
+                let v1::Want {} = frame.header()?;
+                self.tell_router(route::Event::Want { link, body });
+            }
+            Kind::Find => self.tell_router(route::Event::Find { link, header: frame.header()? }),
+            // The link keeps its own business to itself, and end-to-end kinds take the other way.
+            Kind::Hello
+            | Kind::Ping
+            | Kind::Pong
+            | Kind::Bye
+            | Kind::Data
+            | Kind::Ack
+            | Kind::Reset
+            | Kind::Probe
+            | Kind::ProbeReply => return Err(Violation::Unexpected { kind: frame.kind as u8 }),
+        }
+        Ok(())
+    }
+
+    /// A frame on its way from one end to the other. Only its [`v1::Transit`] is read unless it is for this node.
+    fn dispatch_through(&mut self, link: LinkId, mut frame: Frame) -> Result<(), Violation> {
+        let (transit, _) = postcard::take_from_bytes::<v1::Transit>(&frame.head)
+            .map_err(|_| Violation::Malformed { what: Part::Header })?;
+        if transit.dst == self.addr {
+            // Its source may be far away, so no neighbour is to blame if it cannot be read.
+            if self.take(&frame).is_err() {
+                self.probe.count(Counter::DroppedMalformed);
+            }
+            return Ok(());
+        }
+        // What a probe's source may want to know is read before the frame is gone.
+        let probe = (frame.kind == Kind::Probe).then(|| frame.header::<v1::Probe>().ok()).flatten();
+        let sent = match (transit.hops_left.checked_sub(1), frame.head.first_mut()) {
+            (Some(hops_left), Some(first)) => {
+                // The hop limit is the header's first byte: see `v1::Transit`.
+                *first = hops_left;
+                self.forward(transit.dst, transit.flow, Some(link), frame)
+            }
+            (None, _) | (_, None) => Err(DropReason::HopLimit),
+        };
+        match sent {
+            Ok(()) => self.probe.count(Counter::Forwarded),
+            Err(why) => self.count_drop(why),
+        }
+        if let Some(probe) = probe {
+            self.reply(&probe, sent.map_or_else(Place::Stopped, |()| Place::Passing));
+        }
+        Ok(())
+    }
+
+    /// Puts a frame on the link towards `dst`.
+    fn forward(&mut self, dst: NodeAddr, flow: u16, from: Option<LinkId>, frame: Frame) -> Result<(), DropReason> {
+        let next = self.router.next_hop(dst, flow, from)?;
+        let Self { links, rngs, probe, last_now, .. } = self;
+        links.send(&mut Cx { now: *last_now, rng: &mut rngs.links, probe }, next, Lane::Data, frame)
+    }
+
+    /// A frame has reached its destination: this node.
+    fn take(&mut self, frame: &Frame) -> Result<(), Violation> {
+        match frame.kind {
+            Kind::Data => {
+                let body = frame.body.clone();
+                self.tell_messages(message::Event::Data { header: frame.header()?, body });
+            }
+            Kind::Ack => self.tell_messages(message::Event::Ack(frame.header()?)),
+            Kind::Reset => self.tell_messages(message::Event::Reset(frame.header()?)),
+            Kind::Probe => self.reply(&frame.header()?, Place::Destination),
+            Kind::ProbeReply => {
+                let Self { traces, rngs, probe, fx, last_now, .. } = self;
+                let mut cx = Cx { now: *last_now, rng: &mut rngs.traces, probe };
+                traces.on_reply(&mut cx, frame.header()?, &mut fx.traces);
+            }
+            Kind::Hello
+            | Kind::Ping
+            | Kind::Pong
+            | Kind::Bye
+            | Kind::Advert
+            | Kind::Summary
+            | Kind::Want
+            | Kind::Find => return Err(Violation::Unexpected { kind: frame.kind as u8 }),
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, probe: &v1::Probe, place: Place) {
+        if let Some(reply) = answer_probe(probe, &self.name, place, self.max_hops) {
+            // A lost answer is the source's to notice: its trace has a deadline.
+            self.originate(probe.transit.src, probe.transit.flow, reply).ok();
+        }
+    }
+
+    fn count_drop(&mut self, why: DropReason) {
+        self.probe.count(match why {
+            DropReason::NoRoute => Counter::DroppedNoRoute,
+            DropReason::HopLimit => Counter::DroppedHopLimit,
+            DropReason::WouldReturn => Counter::DroppedWouldReturn,
+            DropReason::NoTransit => Counter::DroppedNoTransit,
+            DropReason::QueueFull => Counter::DroppedQueueFull,
+        });
+    }
+}

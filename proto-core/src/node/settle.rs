@@ -1,0 +1,195 @@
+//! Hands on what the machines ask for, until nothing is left.
+
+use super::{Answer, Event, Node, Output, Record};
+use crate::{
+    cx::Cx,
+    error::CloseReason,
+    limits::WORK_PER_INPUT,
+    link::{self, Lane, LinkId},
+    message,
+    probe::Counter,
+    route::{self, trace},
+    wire::Frame,
+};
+
+impl Node {
+    /// Hands on effects to a fixpoint.
+    ///
+    /// # Panics
+    /// If one input causes more than [`WORK_PER_INPUT`] hand-offs: two machines talk in circles, which is a bug.
+    pub(super) fn settle(&mut self) {
+        let mut work = 0;
+        loop {
+            let before = work;
+            work += self.settle_links();
+            work += self.settle_router();
+            work += self.settle_messages();
+            work += self.settle_traces();
+            if work == before {
+                break;
+            }
+            assert!(work <= WORK_PER_INPUT, "machines hand on work in circles");
+        }
+        self.persist_pins();
+    }
+
+    pub(super) fn tell_links(&mut self, event: link::Event) {
+        let Self { links, rngs, probe, pins, fx, last_now, .. } = self;
+        links.handle(&mut Cx { now: *last_now, rng: &mut rngs.links, probe }, pins, event, &mut fx.links);
+    }
+
+    pub(super) fn tell_router(&mut self, event: route::Event) {
+        let Self { router, rngs, probe, pins, fx, last_now, .. } = self;
+        router.handle(&mut Cx { now: *last_now, rng: &mut rngs.router, probe }, pins, event, &mut fx.router);
+    }
+
+    pub(super) fn tell_messages(&mut self, event: message::Event<'_>) {
+        let Self { messages, rngs, probe, fx, last_now, .. } = self;
+        messages.handle(&mut Cx { now: *last_now, rng: &mut rngs.messages, probe }, event, &mut fx.messages);
+    }
+
+    pub(super) fn wake_machines(&mut self) {
+        let Self { router, messages, traces, rngs, probe, fx, last_now, .. } = self;
+        let now = *last_now;
+        router.handle_timeout(&mut Cx { now, rng: &mut rngs.router, probe }, &mut fx.router);
+        messages.handle_timeout(&mut Cx { now, rng: &mut rngs.messages, probe }, &mut fx.messages);
+        traces.handle_timeout(&mut Cx { now, rng: &mut rngs.traces, probe }, &mut fx.traces);
+    }
+
+    pub(super) fn wake_links(&mut self) {
+        let Self { links, rngs, probe, fx, last_now, .. } = self;
+        links.handle_timeout(&mut Cx { now: *last_now, rng: &mut rngs.links, probe }, &mut fx.links);
+    }
+
+    /// Sends a frame of this node to a neighbour, ahead of all messages.
+    fn send_control(&mut self, link: LinkId, frame: Frame) {
+        let Self { links, rngs, probe, last_now, .. } = self;
+        let mut cx = Cx { now: *last_now, rng: &mut rngs.links, probe };
+        // A link that is gone, or closes because it takes nothing, reports itself; the frame is lost with it.
+        if links.send(&mut cx, link, Lane::Control, frame).is_err() {
+            cx.probe.count(Counter::DroppedQueueFull);
+        }
+    }
+
+    fn settle_links(&mut self) -> usize {
+        let mut effects = core::mem::take(&mut self.fx.links);
+        let count = effects.len();
+        for effect in effects.drain(..) {
+            self.on_link_effect(effect);
+        }
+        keep_larger(&mut self.fx.links, effects);
+        count
+    }
+
+    fn on_link_effect(&mut self, effect: link::Effect) {
+        match effect {
+            link::Effect::Frame { link, frame } => self.dispatch(link, frame),
+            link::Effect::Write { channel, bytes } => self.out.push_back(Output::Write { channel, bytes }),
+            link::Effect::Dial { dial, endpoint } => self.out.push_back(Output::Dial { dial, endpoint }),
+            link::Effect::Close { channel } => self.out.push_back(Output::Close { channel }),
+            link::Effect::Up { link, peer, addr, incarnation, remote, cost } => {
+                self.tell(Event::LinkUp { peer, incarnation, remote });
+                self.tell_router(route::Event::LinkUp { link, peer: addr, cost });
+            }
+            link::Effect::Cost { link, cost } => self.tell_router(route::Event::LinkCost { link, cost }),
+            link::Effect::Down { link, peer, reason } => {
+                self.tell(Event::LinkDown { peer, reason });
+                self.tell_router(route::Event::LinkDown { link });
+            }
+            link::Effect::Failed { peer, remote, reason, retry_in } => {
+                self.tell(Event::LinkFailed { peer, remote, reason, retry_in });
+            }
+            link::Effect::KeyConflict { name, pinned, shown } => {
+                self.tell(Event::KeyConflict { name, pinned, shown });
+            }
+            link::Effect::Misuse(misuse) => self.misuse(misuse),
+        }
+    }
+
+    fn settle_router(&mut self) -> usize {
+        let mut effects = core::mem::take(&mut self.fx.router);
+        let count = effects.len();
+        for effect in effects.drain(..) {
+            self.on_route_effect(effect);
+        }
+        keep_larger(&mut self.fx.router, effects);
+        count
+    }
+
+    fn on_route_effect(&mut self, effect: route::Effect) {
+        match effect {
+            route::Effect::Send { link, frame } => self.send_control(link, frame),
+            route::Effect::Reachable { node, addr, incarnation } => {
+                self.tell(Event::Reachable { node, incarnation });
+                self.tell_messages(message::Event::Reachable { node: addr, incarnation });
+            }
+            route::Effect::Unreachable { node, addr } => {
+                self.tell(Event::Unreachable { node });
+                self.tell_messages(message::Event::Unreachable { node: addr });
+            }
+            route::Effect::Found { token, found } => self.answer(token, Answer::Found(found)),
+            route::Effect::KeyConflict { name, pinned, shown } => {
+                self.tell(Event::KeyConflict { name, pinned, shown });
+            }
+            route::Effect::IdentityInUse { incarnation } => self.tell(Event::IdentityInUse { incarnation }),
+            route::Effect::Violation { link, violation } => {
+                let Self { links, rngs, probe, fx, last_now, .. } = self;
+                let mut cx = Cx { now: *last_now, rng: &mut rngs.links, probe };
+                links.close(&mut cx, link, CloseReason::Violation(violation), &mut fx.links);
+            }
+        }
+    }
+
+    fn settle_messages(&mut self) -> usize {
+        let mut effects = core::mem::take(&mut self.fx.messages);
+        let count = effects.len();
+        for effect in effects.drain(..) {
+            match effect {
+                // The message machine tries again by itself.
+                message::Effect::Forward { dst, flow, frame } => {
+                    self.originate(dst, flow, frame).ok();
+                }
+                message::Effect::Deliver(message) => self.tell(Event::Message(message)),
+                message::Effect::Done { token, answer } => self.tell(Event::Done { token, answer }),
+            }
+        }
+        keep_larger(&mut self.fx.messages, effects);
+        count
+    }
+
+    fn settle_traces(&mut self) -> usize {
+        let mut effects = core::mem::take(&mut self.fx.traces);
+        let count = effects.len();
+        for effect in effects.drain(..) {
+            match effect {
+                trace::Effect::Send { token, dst, flow, frame } => {
+                    if let Err(why) = self.originate(dst, flow, frame) {
+                        self.traces.unsent(token, &self.name, why, &mut self.fx.traces);
+                    }
+                }
+                trace::Effect::Hop { token, hop } => self.tell(Event::Hop { token, hop }),
+                trace::Effect::Done { token, reached } => self.answer(token, Answer::Traced { reached }),
+            }
+        }
+        keep_larger(&mut self.fx.traces, effects);
+        count
+    }
+
+    fn persist_pins(&mut self) {
+        if !self.pins.has_fresh() {
+            return;
+        }
+        for (name, key) in self.pins.take_fresh() {
+            self.tickets.last = self.tickets.last.next();
+            let record = Record::Pin { name, key };
+            self.out.push_back(Output::Persist { ticket: self.tickets.last, record });
+        }
+    }
+}
+
+/// Keeps the capacity of a drained list, unless new effects came meanwhile: those stay.
+fn keep_larger<T>(now: &mut alloc::vec::Vec<T>, drained: alloc::vec::Vec<T>) {
+    if now.is_empty() && now.capacity() < drained.capacity() {
+        *now = drained;
+    }
+}

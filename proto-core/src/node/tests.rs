@@ -1,0 +1,196 @@
+//! Whole nodes with each other, on a perfect network.
+
+use core::time::Duration;
+use std::{format, sync::Arc, vec, vec::Vec};
+
+use bytes::Bytes;
+
+use super::{Answer, Command, Config, Event, Outcome, Peer, Send};
+use crate::{
+    error::{CloseReason, Rejected},
+    id::{Incarnation, NodeAddr, NodeName, Token},
+    probe::Counter,
+    secure::{Identity, Psk, SOFTWARE},
+    testing::{Fabric, Told},
+    time::Time,
+};
+
+const MS: Duration = Duration::from_millis(1);
+const SOON: Duration = Duration::from_secs(2);
+
+fn name(node: usize) -> NodeName {
+    NodeName::new(&format!("n{node}")).unwrap()
+}
+
+fn addr(node: usize) -> NodeAddr {
+    name(node).addr()
+}
+
+/// The configuration of a node that dials these others.
+fn config(node: usize, dials: &[usize]) -> Config {
+    let seed = [u8::try_from(node).unwrap(); 32];
+    let mut config = Config::new(name(node), Arc::new(Identity::from_seed(seed, SOFTWARE)), Incarnation(1), SOFTWARE);
+    config.psks = vec![Psk::from_token(b"secret")];
+    config.seed = seed;
+    config.secret_seed = seed;
+    let peer = |to: &usize| Peer { name: Some(name(*to)), endpoints: vec![Fabric::endpoint(*to)], cost: 0 };
+    config.peers = dials.iter().map(peer).collect();
+    config
+}
+
+/// Nodes in a line, each dialling the one before; run until it has settled.
+fn line(length: usize) -> (Fabric, Vec<Told>) {
+    let mut fabric = Fabric::new(MS);
+    for node in 0..length {
+        let dials: Vec<usize> = node.checked_sub(1).into_iter().collect();
+        fabric.add(config(node, &dials));
+    }
+    let told = fabric.run_until(Time::from_secs(1));
+    (fabric, told)
+}
+
+fn send(to: usize, payload: &'static [u8]) -> Command {
+    let payload = Bytes::from_static(payload);
+    Command::Send(Send { to: addr(to), to_client: None, from_client: None, payload, deadline: SOON, report: true })
+}
+
+fn messages(told: &[Told]) -> Vec<(usize, &[u8])> {
+    told.iter()
+        .filter_map(|(node, _, event)| match event {
+            Event::Message(message) => Some((*node, &message.payload[..])),
+            _ => None,
+        })
+        .collect()
+}
+
+fn answers(told: &[Told], wanted: u64) -> Vec<&Answer> {
+    told.iter()
+        .filter_map(|(_, _, event)| match event {
+            Event::Done { token, answer } if *token == Token(wanted) => Some(&**answer),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_line_of_three_converges_within_a_tenth_of_a_second() {
+    let (fabric, told) = line(3);
+    let last = told.iter().filter(|(_, _, event)| matches!(event, Event::Reachable { .. })).map(|(_, at, _)| *at).max();
+    assert!(last.unwrap() < Time::from_millis(100), "{last:?}");
+    for node in 0..3 {
+        assert_eq!(fabric.node(node).unwrap().router().reachable().count(), 2, "n{node}");
+    }
+}
+
+#[test]
+fn a_message_crosses_a_relay_by_name() {
+    let (mut fabric, _) = line(3);
+    fabric.command(0, 7, send(2, b"hello"));
+    let told = fabric.run_until(Time::from_secs(2));
+    assert_eq!(messages(&told), [(2, &b"hello"[..])]);
+    assert_eq!(answers(&told, 7), [&Answer::Sent(Outcome::Delivered)]);
+    assert!(fabric.node(1).unwrap().probe().get(Counter::Forwarded) >= 2, "there and back");
+}
+
+#[test]
+fn many_messages_of_one_turn_leave_as_few_records() {
+    let (mut fabric, _) = line(2);
+    let before = fabric.node(0).unwrap().probe().get(Counter::RecordsOut);
+    for token in 0..64 {
+        fabric.command(0, token, send(1, b"hello"));
+    }
+    let told = fabric.run_until(fabric.now() + 10 * MS);
+    assert_eq!(messages(&told).len(), 64);
+    let records = fabric.node(0).unwrap().probe().get(Counter::RecordsOut) - before;
+    assert!(records <= 2, "{records} records");
+}
+
+#[test]
+fn a_broadcast_reaches_everybody_and_says_who_acknowledged() {
+    let (mut fabric, _) = line(4);
+    fabric.command(1, 7, Command::Broadcast { payload: Bytes::from_static(b"all"), deadline: SOON });
+    let told = fabric.run_until(Time::from_secs(2));
+    let mut got: Vec<usize> = messages(&told).into_iter().map(|(node, _)| node).collect();
+    got.sort_unstable();
+    assert_eq!(got, [0, 2, 3]);
+    let mut expected =
+        vec![(addr(0), Outcome::Delivered), (addr(2), Outcome::Delivered), (addr(3), Outcome::Delivered)];
+    expected.sort_unstable_by_key(|(node, _)| *node);
+    assert_eq!(answers(&told, 7), [&Answer::SentMany(expected)]);
+}
+
+#[test]
+fn a_trace_tells_every_hop_and_a_ping_only_the_last() {
+    let (mut fabric, _) = line(4);
+    fabric.command(0, 1, Command::Trace { to: addr(3), every_hop: true, deadline: SOON });
+    fabric.command(0, 2, Command::Trace { to: addr(3), every_hop: false, deadline: SOON });
+    let told = fabric.run_until(Time::from_secs(2));
+    let hops = |wanted| {
+        let mut hops: Vec<_> = told
+            .iter()
+            .filter_map(|(_, _, event)| match event {
+                Event::Hop { token, hop } if *token == Token(wanted) => {
+                    Some((hop.hop, hop.name.clone(), hop.last, hop.rtt))
+                }
+                _ => None,
+            })
+            .collect();
+        hops.sort();
+        hops
+    };
+    assert_eq!(hops(1), [(1, name(1), false, 2 * MS), (2, name(2), false, 4 * MS), (3, name(3), true, 6 * MS)]);
+    assert_eq!(hops(2), [(3, name(3), true, 6 * MS)]);
+    assert_eq!(answers(&told, 1), [&Answer::Traced { reached: true }]);
+}
+
+#[test]
+fn a_message_to_nowhere_is_rejected_at_its_deadline() {
+    let (mut fabric, _) = line(2);
+    fabric.command(0, 7, send(9, b"hello"));
+    let told = fabric.run_until(Time::from_secs(4));
+    assert_eq!(answers(&told, 7), [&Answer::Sent(Outcome::Rejected(Rejected::NoRoute))]);
+}
+
+#[test]
+fn a_ring_goes_on_when_a_relay_dies() {
+    let mut fabric = Fabric::new(MS);
+    for (node, dials) in [(0, vec![]), (1, vec![0]), (2, vec![1]), (3, vec![2, 0])] {
+        fabric.add(config(node, &dials));
+    }
+    fabric.run_until(Time::from_secs(1));
+    fabric.kill(1);
+    let told = fabric.run_until(Time::from_secs(2));
+    assert!(
+        told.iter()
+            .any(|(node, _, event)| *node == 0 && matches!(event, Event::Unreachable { node } if *node == name(1)))
+    );
+    fabric.command(0, 7, send(2, b"around"));
+    let told = fabric.run_until(Time::from_secs(3));
+    assert_eq!(messages(&told), [(2, &b"around"[..])]);
+    assert_eq!(fabric.node(0).unwrap().router().next_hop(addr(1), 0, None).ok(), None, "no route to the dead");
+}
+
+#[test]
+fn a_draining_node_finishes_and_says_goodbye() {
+    let (mut fabric, _) = line(2);
+    fabric.command(0, 1, send(1, b"last"));
+    fabric.command(0, 2, Command::Drain { deadline: SOON });
+    fabric.command(0, 3, send(1, b"too late"));
+    let told = fabric.run_until(Time::from_secs(2));
+    assert_eq!(answers(&told, 1), [&Answer::Sent(Outcome::Delivered)]);
+    assert_eq!(answers(&told, 2), [&Answer::Drained { unanswered: 0 }]);
+    assert_eq!(answers(&told, 3), [&Answer::Rejected(Rejected::ShuttingDown)]);
+    let goodbye =
+        |event: &Event| matches!(event, Event::LinkDown { peer, reason: CloseReason::Peer } if *peer == name(0));
+    assert!(told.iter().any(|(node, _, event)| *node == 1 && goodbye(event)), "{told:?}");
+}
+
+#[test]
+fn time_that_goes_back_is_the_embedders_mistake() {
+    let mut node = super::Node::new(config(0, &[]));
+    node.handle_timeout(Time::from_secs(2));
+    while node.poll_output().is_some() {}
+    node.handle(Time::from_secs(1), super::Input::Consumed { messages: 0 });
+    let told = core::iter::from_fn(|| node.poll_output()).collect::<Vec<_>>();
+    assert!(told.contains(&super::Output::Event(Event::Misuse(crate::error::Misuse::TimeWentBackwards))));
+}
