@@ -9,10 +9,15 @@
 
 pub mod frame;
 pub mod handshake;
+pub mod link;
 
 /// A fuzz target: takes any bytes, and panics if what they lead to breaks its property.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file and its corpus.
-pub const TARGETS: &[(&str, Target)] =
-    &[("frame_decode", frame::decode), ("frame_roundtrip", frame::roundtrip), ("handshake", handshake::run)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("frame_decode", frame::decode),
+    ("frame_roundtrip", frame::roundtrip),
+    ("handshake", handshake::run),
+    ("link", link::run),
+];

@@ -15,7 +15,7 @@ fn folder(target: &str) -> PathBuf {
 /// The names in a folder, sorted.
 fn names(folder: PathBuf) -> Vec<String> {
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = entries.flatten().map(|entry| entry.file_name().display().to_string()).collect();
     names.sort();
     names
 }

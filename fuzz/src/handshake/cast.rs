@@ -25,7 +25,7 @@ impl Node {
     fn new(text: &str, tokens: &'static [&'static str], suite: Suite, provider: &'static dyn Provider) -> Self {
         let Ok(name) = NodeName::new(text) else { panic!("{text} is no name") };
         let mut seed = [0; 32];
-        seed[..text.len()].copy_from_slice(text.as_bytes());
+        seed.iter_mut().zip(text.bytes()).for_each(|(byte, letter)| *byte = letter);
         let identity = Identity::from_seed(seed, provider);
         let psks = tokens.iter().map(|token| Psk::from_token(token.as_bytes())).collect();
         Self { name, identity, network: "net", tokens, psks, suite, provider, honest: true }
@@ -56,12 +56,7 @@ pub(super) fn cast() -> &'static [Node] {
         vec![
             Node::new("alice", &["token"], Suite::AesGcm, AWS_LC),
             Node::new("bob", &["token", "old"], Suite::ChaChaPoly, AWS_LC),
-            Node::new(
-                "a-name-of-sixty-four-bytes-------------------------------------64",
-                &["old"],
-                Suite::AesGcm,
-                AWS_LC,
-            ),
+            Node::new(&"longest-".repeat(8), &["old"], Suite::AesGcm, AWS_LC),
             Node::new("software", &["token"], Suite::ChaChaPoly, SOFTWARE),
             Node { network: "other", ..Node::new("elsewhere", &["token"], Suite::AesGcm, AWS_LC) },
             Node::new("stranger", &["guess"], Suite::AesGcm, AWS_LC),
