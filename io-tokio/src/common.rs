@@ -13,6 +13,7 @@ use proto_core::{
     id::{NodeAddr, NodeName},
     limits::NODES_MAX,
     node::{Endpoint, Event, Message},
+    secure::PublicKey,
 };
 use tokio::sync::Notify;
 
@@ -29,6 +30,7 @@ const EVENTS_KEPT: usize = 1_024;
 #[derive(Debug)]
 pub(crate) struct Common {
     pub(crate) name: NodeName,
+    pub(crate) key: PublicKey,
     pub(crate) local_addrs: Vec<SocketAddr>,
     /// Most messages handed to the application and not consumed by it.
     pub(crate) inbox: usize,
@@ -55,6 +57,7 @@ impl Common {
     /// The shared part of a node that was not started yet.
     pub(crate) fn new(
         name: NodeName,
+        key: PublicKey,
         local_addrs: Vec<SocketAddr>,
         inbox: usize,
         counters: Arc<ShellCounters>,
@@ -62,6 +65,7 @@ impl Common {
         Self {
             names: Mutex::new(BTreeMap::from([(name.addr(), name.clone())])),
             name,
+            key,
             local_addrs,
             inbox,
             ready: Arc::new(ReadyList::new()),

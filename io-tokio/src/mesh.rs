@@ -8,6 +8,7 @@ use proto_core::{
     limits::TRACE_TIMEOUT,
     node::{Answer, Command, Endpoint, Found, Hop, Node, Outcome, Peer},
     probe::Counter,
+    secure::PublicKey,
     time::Time,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -85,6 +86,12 @@ impl Mesh {
         &self.inner.common.name
     }
 
+    /// The node's public key.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        self.inner.common.key
+    }
+
     /// Where it listens, in the order of [`MeshOptions::listen`], with the ports that were taken.
     #[must_use]
     pub fn local_addrs(&self) -> &[SocketAddr] {
@@ -151,7 +158,19 @@ impl Mesh {
     /// # Errors
     /// [`RequestError`] if nothing was sent, or if the node ended meanwhile.
     pub async fn broadcast(&self, payload: impl Into<Bytes>) -> Result<DeliveryReport, RequestError> {
-        let command = Command::Broadcast { payload: payload.into(), deadline: self.inner.deadline };
+        self.broadcast_within(payload, self.inner.deadline).await
+    }
+
+    /// As [`Mesh::broadcast`], with a deadline of its own.
+    ///
+    /// # Errors
+    /// [`RequestError`] if nothing was sent, or if the node ended meanwhile.
+    pub async fn broadcast_within(
+        &self,
+        payload: impl Into<Bytes>,
+        deadline: Duration,
+    ) -> Result<DeliveryReport, RequestError> {
+        let command = Command::Broadcast { payload: payload.into(), deadline };
         Ok(self.delivery_report(self.inner.ask(command).await?))
     }
 
@@ -223,7 +242,15 @@ impl Mesh {
     /// # Errors
     /// [`RequestError`].
     pub async fn trace(&self, to: &str) -> Result<Vec<Hop>, RequestError> {
-        let mut hops = self.probe(to, true, TRACE_TIMEOUT).await?;
+        self.trace_within(to, TRACE_TIMEOUT).await
+    }
+
+    /// As [`Mesh::trace`], with a deadline of its own.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn trace_within(&self, to: &str, deadline: Duration) -> Result<Vec<Hop>, RequestError> {
+        let mut hops = self.probe(to, true, deadline).await?;
         hops.sort_by_key(|hop| hop.hop);
         Ok(hops)
     }

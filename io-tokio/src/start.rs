@@ -54,11 +54,12 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
     let identity = Arc::new(identity);
     let listeners = bind(&net, &options.listen, &tls).await?;
     let name = options.name.clone().map_or_else(|| name_of(&identity), Ok)?;
+    let key = identity.public();
     let config = config(&options, name.clone(), identity, incarnation, pins)?;
 
     let counters = Arc::new(ShellCounters::default());
     let addrs = listeners.iter().map(|listener| listener.addr).collect();
-    let common = Arc::new(Common::new(name, addrs, options.message.inbox, Arc::clone(&counters)));
+    let common = Arc::new(Common::new(name, key, addrs, options.message.inbox, Arc::clone(&counters)));
     let (request_sender, requests) = mpsc::channel::<Request>(REQUESTS);
     let (arrival_sender, arrivals) = mpsc::channel::<Arrival<N::Stream>>(ARRIVALS);
     let reception = Reception {

@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! The binary `node`. Everything is in the library beside it.
+
+fn main() -> std::process::ExitCode {
+    firelink_node::main()
+}

@@ -14,7 +14,7 @@ use core::time::Duration;
 use super::{LinkId, backoff::Backoff};
 use crate::{
     cx::Cx,
-    error::CloseReason,
+    error::{CloseReason, Violation},
     id::{DialId, NodeName},
     limits::{ENDPOINTS_MAX, STABLE_AFTER},
     node::{Endpoint, LinkConfig, Peer},
@@ -255,7 +255,14 @@ pub(super) const fn is_lasting(reason: CloseReason) -> bool {
         | CloseReason::NotAllowed
         | CloseReason::VersionMismatch
         | CloseReason::StaleIncarnation
-        | CloseReason::Violation(_) => true,
+        | CloseReason::Violation(
+            Violation::Malformed { .. }
+            | Violation::TooLong { .. }
+            | Violation::Unexpected { .. }
+            | Violation::BadSignature,
+        ) => true,
+        // A checksum of TCP lets one damaged segment in some thousands through: the next connection will do.
+        CloseReason::Violation(Violation::BadSeal) => false,
         CloseReason::Local
         | CloseReason::Peer
         | CloseReason::ChannelLost

@@ -1,0 +1,158 @@
+//! The command line: one file per command. Standard output carries the result and nothing else; hints, warnings and
+//! errors go to standard error.
+
+mod broadcast;
+mod check;
+mod complete;
+mod config;
+mod context;
+mod events;
+mod explain;
+mod find;
+mod id;
+mod output;
+mod peers;
+mod ping;
+mod receipt;
+mod recv;
+mod routes;
+mod run;
+mod send;
+mod status;
+mod stop;
+mod trace;
+mod value;
+mod version;
+
+use std::{env, process::ExitCode};
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::errors::{Exit, Failed};
+
+pub(crate) use context::{Context, Format, Global};
+
+/// What the command line says.
+#[derive(Debug, Parser)]
+#[command(
+    name = "node",
+    version,
+    about = "A node of a Firelink mesh: joins machines into one network and reaches each by its name",
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "Examples:
+  node run --dev                       a first node on this machine, nothing to configure
+  node run cfg.yaml                    a node after a file
+  node send hk-01 hello                a message, by name
+  node explain E0103                   what an error code means"
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a node until it is told to stop
+    Run(run::RunArgs),
+    /// Reads a configuration and says everything that is wrong with it
+    Check(check::CheckArgs),
+    /// Prints the default configuration, or the one in effect
+    Config(config::ConfigArgs),
+    /// How the running node is
+    Status(status::StatusArgs),
+    /// Its links, and the peers that it dials
+    Peers(peers::PeersArgs),
+    /// The way to every node within reach
+    Routes(routes::RoutesArgs),
+    /// Asks a node for an answer
+    Ping(ping::PingArgs),
+    /// Sends a message to a node, by name
+    Send(send::SendArgs),
+    /// Prints the messages that arrive
+    Recv(recv::RecvArgs),
+    /// Sends a message to every node within reach
+    Broadcast(broadcast::BroadcastArgs),
+    /// The way to a node, hop by hop
+    Trace(trace::TraceArgs),
+    /// Looks a node up in the mesh
+    Find(find::FindArgs),
+    /// What happened lately, and what happens
+    Events(events::EventsArgs),
+    /// The name and the public key of a node
+    Id(id::IdArgs),
+    /// What an error code means, and what to do
+    Explain(explain::ExplainArgs),
+    /// Prints a completion script for a shell
+    Completion(complete::CompletionArgs),
+    /// The version of the program and of its protocols
+    Version(version::VersionArgs),
+    /// Stops the running node
+    Stop(stop::StopArgs),
+}
+
+/// The whole program.
+pub(crate) fn main() -> ExitCode {
+    clap_complete::CompleteEnv::with_factory(Args::command).complete();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // A closed pipe is no reason to fail when help was asked for.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.number()));
+        }
+    };
+    let cx = args.global.context(|name| env::var(name).ok());
+    match dispatch(args.command, &cx) {
+        Ok(exit) | Err(Failed::Said(exit)) => exit.into(),
+        Err(Failed::Problem(problem)) => {
+            cx.problem(&problem);
+            problem.exit.into()
+        }
+    }
+}
+
+fn dispatch(command: Command, cx: &Context) -> Result<Exit, Failed> {
+    match command {
+        Command::Run(args) => run::run(args, cx),
+        Command::Check(args) => check::run(&args, cx),
+        Command::Config(args) => config::run(&args, cx),
+        Command::Status(args) => cx.block_on(status::run(args, cx)),
+        Command::Peers(args) => cx.block_on(peers::run(args, cx)),
+        Command::Routes(args) => cx.block_on(routes::run(args, cx)),
+        Command::Ping(args) => cx.block_on(ping::run(args, cx)),
+        Command::Send(args) => cx.block_on(send::run(args, cx)),
+        Command::Recv(args) => cx.block_on(recv::run(args, cx)),
+        Command::Broadcast(args) => cx.block_on(broadcast::run(args, cx)),
+        Command::Trace(args) => cx.block_on(trace::run(args, cx)),
+        Command::Find(args) => cx.block_on(find::run(args, cx)),
+        Command::Events(args) => cx.block_on(events::run(args, cx)),
+        Command::Id(args) => cx.block_on(id::run(args, cx)),
+        Command::Explain(args) => explain::run(&args, cx),
+        Command::Completion(args) => complete::run(&args, cx),
+        Command::Version(args) => version::run(&args, cx),
+        Command::Stop(args) => cx.block_on(stop::run(args, cx)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_two_to_four_examples() {
+        for command in Args::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples = help.lines().filter(|line| line.trim_start().starts_with("node ")).count();
+            assert!(help.starts_with("Examples:") && (2..=4).contains(&examples), "{}: {help}", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `node recv`.
+
+use bytes::Bytes;
+use clap::Args;
+
+use super::{Context, output::Output, value};
+use crate::{
+    control::{Document as _, MessageDoc, Op, Reply, read_document},
+    errors::{Code, Exit, Failed, Problem},
+};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  node recv                            until interrupted
+  node recv --count 1 --raw > file     the payload of the next message, byte by byte
+  node recv --client billing --json    messages for one client of this node
+  node recv --count 1 --timeout 5s     exit code 9 if none comes")]
+pub(super) struct RecvArgs {
+    /// End after so many messages
+    #[arg(short = 'n', long, value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Messages for this client of the node, instead of the node itself
+    #[arg(long, value_name = "NAME", value_parser = value::client)]
+    client: Option<String>,
+    /// Print the payloads and nothing else, byte by byte
+    #[arg(long, conflicts_with_all = ["json", "output"])]
+    raw: bool,
+}
+
+pub(super) async fn run(args: RecvArgs, cx: &Context) -> Result<Exit, Failed> {
+    let op = Op::Recv { client: args.client, count: args.count };
+    let receive = async {
+        let mut client = crate::control::Client::ask(&cx.target, op, b"", None).await?;
+        let (out, mut got) = (cx.output(), 0);
+        loop {
+            match client.next().await? {
+                (Reply::Item { data, .. }, body) => {
+                    show(&out, &read_document(data)?, &body, args.raw)?;
+                    got += 1;
+                    client.got(got).await?;
+                }
+                (Reply::Done { .. }, _) => return Ok(Exit::Done),
+                (Reply::Problem { problem }, _) => return Err(problem.into()),
+            }
+        }
+    };
+    match cx.timeout {
+        None => receive.await,
+        Some(timeout) => match tokio::time::timeout(timeout, receive).await {
+            Ok(result) => result,
+            Err(_) => Err(Problem::new(Code::E0308, Exit::Unknown, format!("no message within {timeout:?}")).into()),
+        },
+    }
+}
+
+fn show(out: &Output, message: &MessageDoc, body: &Bytes, raw: bool) -> Result<(), Failed> {
+    if raw {
+        return out.raw(body);
+    }
+    if !out.is_text() {
+        let mut document = message.json();
+        if let serde_json::Value::Object(fields) = &mut document {
+            match std::str::from_utf8(body) {
+                Ok(text) => fields.insert("body".to_owned(), text.into()),
+                Err(_) => fields.insert("body_hex".to_owned(), hex(body).into()),
+            };
+        }
+        return out.json(&document);
+    }
+    let client = |client: &Option<String>| client.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
+    let from = format!("{}{}", message.from, client(&message.from_client));
+    // Control characters of a stranger's message must not reach the terminal.
+    let text: String = String::from_utf8_lossy(body)
+        .chars()
+        .map(|c| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
+        .collect();
+    out.text(&format!("{from}: {text}"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

@@ -1,0 +1,86 @@
+//! Secrets: written out, from a file, or from the environment.
+
+use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
+
+use super::{
+    Reader, scalar,
+    section::{self, Section},
+};
+use crate::{
+    config::{
+        Diagnostic, Secret,
+        text::{Kind, Node},
+    },
+    errors::Code,
+};
+
+/// Largest file of a secret, in bytes.
+const FILE_MAX: u64 = 64 * 1024;
+/// Length below which a token can be guessed, in bytes.
+const SHORT: usize = 16;
+/// The token that stands in the template of Majula.
+const PUBLISHED: &str = "default_token";
+
+/// Reads a secret. What is wrong with it was reported without showing it.
+pub(super) fn secret(node: &Node, path: &str, reader: &mut Reader<'_>) -> Option<Secret> {
+    let text = match &node.kind {
+        Kind::Section(_) => referenced(node, path, reader)?,
+        Kind::Scalar { .. } | Kind::Null | Kind::List(_) => {
+            reader.sources.mask(node.span);
+            let text = section::scalar(node, path, reader, scalar::text)?;
+            if text != PUBLISHED {
+                let what = "secret written in clear text";
+                let help = "write `{ file: PATH }` or `{ env: NAME }` in its place";
+                reader.report(Diagnostic::warning(Code::W0110, what).at(node.span).help(help).hidden());
+            }
+            text
+        }
+    };
+    if text.is_empty() {
+        reader.report(Diagnostic::error(Code::E0117, "the secret is empty").at(node.span).hidden());
+        return None;
+    }
+    if text == PUBLISHED {
+        let what = format!("the token is `{PUBLISHED}`, which everybody knows");
+        reader.report(Diagnostic::warning(Code::W0201, what).at(node.span).help("choose a random one").hidden());
+    } else if text.len() < SHORT {
+        let what = format!("the token has less than {SHORT} characters and can be guessed");
+        reader.report(Diagnostic::warning(Code::W0111, what).at(node.span).hidden());
+    }
+    Some(Secret::new(text))
+}
+
+fn referenced(node: &Node, path: &str, reader: &mut Reader<'_>) -> Option<String> {
+    let mut section = Section::item(node, path, reader)?;
+    let file = section.read(reader, "file", scalar::text);
+    let env = section.read(reader, "env", scalar::text);
+    let at = section.place(if file.is_some() { "file" } else { "env" }).unwrap_or(node.span);
+    let result = match (file, env) {
+        (Some(file), None) => from_file(&reader.path(&file)),
+        (None, Some(name)) => match (reader.env)(&name) {
+            Some(text) => Ok(text),
+            None => Err((Code::E0117, format!("the variable `{name}` is not set"))),
+        },
+        (None, None) | (Some(_), Some(_)) => {
+            Err((Code::E0105, "a secret is either `{ file: PATH }` or `{ env: NAME }`".to_owned()))
+        }
+    };
+    section.finish(reader);
+    result.map_err(|(code, what)| reader.report(Diagnostic::error(code, what).at(at))).ok()
+}
+
+/// The text of a file that only its owner can read, without the line break at its end.
+fn from_file(path: &Path) -> Result<String, (Code, String)> {
+    let failed = |why: io::Error| (Code::E0117, format!("cannot read {}: {why}", path.display()));
+    let file = fs::File::open(path).map_err(failed)?;
+    let meta = file.metadata().map_err(failed)?;
+    if meta.mode() & 0o077 != 0 {
+        let what = format!("{} can be read by others (mode {:o}): chmod 600", path.display(), meta.mode() & 0o777);
+        return Err((Code::E0118, what));
+    }
+    if meta.len() > FILE_MAX {
+        return Err((Code::E0117, format!("{} is too large for a secret", path.display())));
+    }
+    let text = io::read_to_string(io::Read::take(file, FILE_MAX)).map_err(failed)?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}

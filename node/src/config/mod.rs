@@ -1,0 +1,31 @@
+//! The configuration: one YAML file, overrides from the environment and the command line, and **all** errors at once.
+//!
+//! The way of a text: `text` makes a tree in which every value knows its place; variables are put in; a file of another
+//! system is rewritten as a tree of ours (`legacy`); overrides are laid over; `decode` makes a [`Config`] of it and
+//! gathers every error on the way. A key is accepted only if something comes of it: what nobody asked for is refused.
+
+mod decode;
+mod default_file;
+mod diagnostic;
+mod keys;
+mod legacy;
+mod load;
+mod secret;
+mod show;
+#[cfg(test)]
+mod tests;
+mod text;
+mod types;
+
+pub(crate) use decode::{dial_url, parse_duration};
+pub use default_file::default_file;
+pub use diagnostic::Diagnostic;
+pub use keys::{KEYS, Key};
+pub use load::{Loaded, Request, load};
+pub use secret::Secret;
+pub use show::{Shown, show};
+pub use text::{Bytes, Source, SourceId, SourceKind, Sources, Span};
+pub use types::{
+    Admin, Auth, AuthMode, Config, Connect, Control, Listen, Log, LogFile, LogFormat, Mesh, Messaging, Node, Scheme,
+    Tls,
+};

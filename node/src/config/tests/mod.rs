@@ -1,0 +1,179 @@
+//! The whole way from text to configuration.
+
+mod files;
+mod legacy;
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use super::{Config, KEYS, Loaded, Request, default_file, load, show};
+use crate::errors::{Code, Lang};
+
+const TOKEN: &str = "a-token-of-many-characters";
+
+fn loaded(text: &str, set: &[&str], env: &[(&str, &str)]) -> Loaded {
+    let set: Vec<_> = set.iter().map(|one| (*one).to_owned()).collect();
+    let mut env: Vec<_> = env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    env.push(("FIRELINK_TOKEN".to_owned(), TOKEN.to_owned()));
+    load(Request { name: "cfg.yaml", folder: Path::new("/etc/x"), text: Some(text.to_owned()), set: &set, env: &env })
+}
+
+fn codes(loaded: &Loaded) -> Vec<Code> {
+    loaded.found.iter().map(|one| one.code).collect()
+}
+
+/// A file with nothing wrong, and `rest` as its `mesh.link`.
+fn with_link(rest: &str) -> String {
+    format!(
+        "version: 1\nmesh:\n  listen: [tcp://127.0.0.1:0]\n  auth: {{ tokens: [ {{ env: FIRELINK_TOKEN }} ] }}\n  link:\n{rest}"
+    )
+}
+
+fn good(text: &str) -> Config {
+    let loaded = loaded(text, &[], &[]);
+    assert_eq!(loaded.errors(), 0, "{}", loaded.text(Lang::En));
+    loaded.config
+}
+
+#[test]
+fn the_default_file_says_what_the_defaults_are() {
+    let file = default_file();
+    let least = "version: 1\nmesh: { auth: { tokens: [ { env: FIRELINK_TOKEN } ] } }\n";
+    assert_eq!(good(&file), good(least), "{file}");
+}
+
+#[test]
+fn the_list_of_keys_is_what_the_decoder_asks_for() {
+    let full = "version: 1\nmesh: { auth: { tokens: [ { env: FIRELINK_TOKEN } ] } }\n";
+    let asked: BTreeSet<_> = loaded(full, &[], &[]).asked.into_iter().filter(|path| !path.contains("[]")).collect();
+    let listed: BTreeSet<_> = KEYS.iter().map(|key| key.path.to_owned()).collect();
+    let leaves: BTreeSet<_> = asked
+        .iter()
+        .filter(|path| !asked.iter().any(|other| other.starts_with(&format!("{path}."))))
+        .cloned()
+        .collect();
+    assert_eq!(leaves, listed);
+}
+
+#[test]
+fn every_error_is_found_at_once_and_in_order() {
+    let text = "\
+version: 1
+node: { id: 'gz 01' }
+mesh:
+  lisen: [tcp://0.0.0.0:1]
+  auth: { tokens: [ { env: NOT_SET } ], allow_ips: [10.0.0.1/8] }
+  link: { heartbeat: 30, dead_after: 40s }
+  link: {}
+raft: {}
+messaging: { max_payload: 12 }
+log: { format: xml, level: loud }
+";
+    let loaded = loaded(text, &[], &[]);
+    let expected = [
+        Code::E0111, // node.id
+        Code::E0103, // lisen
+        Code::E0117, // NOT_SET
+        Code::E0113, // bits behind the prefix
+        Code::E0107, // no unit
+        Code::E0102, // link twice
+        Code::E0114, // raft
+        Code::E0108, // no unit
+        Code::E0110, // xml
+        Code::E0110, // loud
+    ];
+    assert_eq!(codes(&loaded), expected, "{}", loaded.text(Lang::En));
+}
+
+#[test]
+fn a_message_shows_what_where_and_what_instead() {
+    let text = with_link("    heartbeat: 30\n");
+    let shown = loaded(&text, &[], &[]).text(Lang::En);
+    let expected = "\
+error[E0107]: duration needs a unit
+ --> cfg.yaml:6:16
+  |
+6 |     heartbeat: 30
+  |                ^^ write `30s` or `30ms`
+";
+    assert_eq!(shown, expected);
+    assert!(loaded(&text, &[], &[]).text(Lang::Zh).starts_with("错误[E0107]: 时长格式不对"));
+}
+
+#[test]
+fn one_lost_heartbeat_must_not_end_a_link() {
+    let bad = loaded(&with_link("    heartbeat: 3s\n    dead_after: 5s\n"), &[], &[]);
+    assert_eq!(codes(&bad), [Code::E0115]);
+    assert_eq!(
+        good(&with_link("    heartbeat: 2s\n    dead_after: 4s\n")).mesh.link.dead_after,
+        Duration::from_secs(4)
+    );
+}
+
+#[test]
+fn an_open_mesh_stays_on_loopback() {
+    let text = |ip: &str| format!("version: 1\nmesh: {{ auth: {{ mode: open }}, listen: [tcp://{ip}:1] }}\n");
+    assert_eq!(codes(&loaded(&text("0.0.0.0"), &[], &[])), [Code::E0116]);
+    assert_eq!(codes(&loaded(&text("127.0.0.1"), &[], &[])), []);
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_is_named_in_errors() {
+    let text = with_link("    heartbeat: 1s\n");
+    let name = "FIRELINK__MESH__LINK__HEARTBEAT";
+    assert_eq!(loaded(&text, &[], &[(name, "2s")]).config.mesh.link.heartbeat, Duration::from_secs(2));
+    let bad = loaded(&text, &[], &[(name, "2")]);
+    assert_eq!(codes(&bad), [Code::E0107]);
+    assert!(bad.text(Lang::En).contains("--> FIRELINK__MESH__LINK__HEARTBEAT:1:1"), "{}", bad.text(Lang::En));
+}
+
+#[test]
+fn the_command_line_wins_over_the_environment() {
+    let text = with_link("    heartbeat: 1s\n");
+    let env = [("FIRELINK__MESH__LINK__HEARTBEAT", "2s")];
+    let both = loaded(&text, &["mesh.link.heartbeat=3s"], &env);
+    assert_eq!(both.config.mesh.link.heartbeat, Duration::from_secs(3));
+    let origin = show(&both).into_iter().find(|key| key.path == "mesh.link.heartbeat").unwrap();
+    assert_eq!((origin.value.as_str(), origin.origin.as_str()), ("3s", "--set mesh.link.heartbeat"));
+}
+
+#[test]
+fn an_unknown_variable_is_a_warning_with_the_nearest_key() {
+    let found = loaded(&with_link("    heartbeat: 1s\n"), &[], &[("FIRELINK__MESH__LINK__HEARTBEET", "2s")]);
+    assert_eq!(codes(&found), [Code::W0105]);
+    assert!(found.text(Lang::En).contains("did you mean `heartbeat`?"), "{}", found.text(Lang::En));
+    assert_eq!(codes(&loaded(&with_link("    heartbeat: 1s\n"), &["mesh.link.heartbeet=2s"], &[])), [Code::E0103]);
+}
+
+#[test]
+fn list_items_are_overridden_by_name() {
+    let text = "version: 1\nmesh:\n  auth: { tokens: [ { env: FIRELINK_TOKEN } ] }\n  connect: [ { id: hk-01, url: tcp://a:1 } ]\n";
+    let env = [("FIRELINK__MESH__CONNECT__HK_01__COST", "7")];
+    assert_eq!(loaded(text, &[], &env).config.mesh.connect[0].cost, 7);
+}
+
+#[test]
+fn secrets_are_shown_nowhere() {
+    let text = "version: 1\nmesh:\n  auth: { tokens: [ s3cr3t-s3cr3t-s3cr3t, { fil: x } ], modes: 1 }\n";
+    let loaded = loaded(text, &[], &[]);
+    assert_eq!(codes(&loaded), [Code::W0110, Code::E0105, Code::E0103, Code::E0103]);
+    for shown in [loaded.text(Lang::En), format!("{:?}", loaded.config), format!("{:?}", show(&loaded))] {
+        assert!(!shown.contains("s3cr3t"), "{shown}");
+    }
+}
+
+#[test]
+fn a_node_does_not_connect_to_itself_nor_twice_to_another() {
+    let text = "version: 1\nnode: { id: a }\nmesh:\n  auth: { tokens: [ { env: FIRELINK_TOKEN } ] }\n  connect:\n    - { id: a, url: tcp://h:1 }\n    - { id: b, url: tcp://h:2 }\n    - { id: b, url: tcp://h:3 }\n    - { id: c }\n";
+    assert_eq!(codes(&loaded(text, &[], &[])), [Code::E0121, Code::E0122, Code::E0105]);
+}
+
+#[test]
+fn no_text_makes_it_panic() {
+    let text = with_link("    reconnect: { initial: 1s, max: 2s, jitter: 0.25 }\n");
+    for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+        let _ = loaded(&text[..end], &[], &[]).text(Lang::Zh);
+        let mut broken = text.clone();
+        broken.replace_range(end..=end, "{\u{4e2d}\t");
+        let _ = loaded(&broken, &[], &[]).text(Lang::En);
+    }
+}

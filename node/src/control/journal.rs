@@ -1,0 +1,142 @@
+//! What happened to the node, kept for `node events`.
+//!
+//! Bounds: the last [`KEPT`] events; a follower that is [`FOLLOW`] events behind misses the oldest and is told.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use io_tokio::{Event, Events, Notice};
+use tokio::sync::broadcast;
+
+use super::{
+    Document as _, EventDoc, Lines,
+    session::{Answered, item},
+};
+use crate::{clock, errors::Code};
+
+/// Events that are kept.
+const KEPT: usize = 1_000;
+/// Events that a follower may be behind.
+const FOLLOW: usize = 1_000;
+
+/// The journal of one node.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    kept: Mutex<Kept>,
+    news: broadcast::Sender<EventDoc>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    events: VecDeque<EventDoc>,
+    last: u64,
+}
+
+impl Journal {
+    /// Nothing happened yet.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { kept: Mutex::default(), news: broadcast::channel(FOLLOW).0 })
+    }
+
+    /// Writes down events until the node is over.
+    pub(crate) async fn watch(self: Arc<Self>, mut events: Events) {
+        while let Some(notice) = events.recv().await {
+            match notice {
+                Notice::Event(event) => {
+                    if let Some((kind, id, text)) = describe(&event) {
+                        self.enter(kind, id, text);
+                    }
+                }
+                Notice::Missed(count) => self.enter("missed", None, format!("{count} events were missed")),
+            }
+        }
+    }
+
+    /// Streams what happened, and what happens if `follow`.
+    pub(super) async fn serve(&self, follow: bool, lines: &mut Lines) -> Answered {
+        let (past, mut news) = {
+            let kept = self.lock();
+            (kept.events.clone(), self.news.subscribe())
+        };
+        for event in past {
+            if lines.writer.line(&item(event.json()), b"").await.is_err() {
+                return Ok(None);
+            }
+        }
+        if !follow {
+            return Ok(Some(serde_json::Value::Null));
+        }
+        loop {
+            let event = tokio::select! {
+                event = news.recv() => event,
+                _ = lines.reader.line::<serde_json::Value>() => return Ok(None),
+            };
+            let event = match event {
+                Ok(event) => event,
+                Err(broadcast::error::RecvError::Lagged(count)) => EventDoc {
+                    at: clock::rfc3339(clock::wall()),
+                    kind: "missed".to_owned(),
+                    text: format!("{count} events were missed"),
+                    ..EventDoc::default()
+                },
+                Err(broadcast::error::RecvError::Closed) => return Ok(Some(serde_json::Value::Null)),
+            };
+            if lines.writer.line(&item(event.json()), b"").await.is_err() {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn enter(&self, kind: &str, id: Option<String>, text: String) {
+        let mut kept = self.lock();
+        kept.last += 1;
+        let event = EventDoc { number: kept.last, at: clock::rfc3339(clock::wall()), kind: kind.to_owned(), id, text };
+        if kept.events.len() == KEPT {
+            kept.events.pop_front();
+        }
+        kept.events.push_back(event.clone());
+        // Nobody may be following.
+        let _ = self.news.send(event);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The sort of an event, the node it is about, and it in words; `None` for what is no news.
+fn describe(event: &Event) -> Option<(&'static str, Option<String>, String)> {
+    let told = match event {
+        Event::Message(_) | Event::Done { .. } | Event::Hop { .. } => return None,
+        Event::LinkUp { peer, remote, .. } => {
+            ("link_up", Some(peer.to_string()), format!("link to {peer} at {remote} is up"))
+        }
+        Event::LinkDown { peer, reason } => {
+            ("link_down", Some(peer.to_string()), format!("link to {peer} is down: {reason}"))
+        }
+        Event::LinkFailed { peer, remote, reason, retry_in } => {
+            let who = peer.as_ref().map_or_else(|| remote.to_string(), |peer| format!("{peer} at {remote}"));
+            let again = retry_in.map(again).unwrap_or_default();
+            ("link_failed", peer.as_ref().map(ToString::to_string), format!("no link to {who}: {reason}{again}"))
+        }
+        Event::Reachable { node, .. } => ("reachable", Some(node.to_string()), format!("{node} is within reach")),
+        Event::Unreachable { node } => ("unreachable", Some(node.to_string()), format!("{node} is out of reach")),
+        Event::KeyConflict { name, pinned, shown } => {
+            let text = format!("{}: {name} shows {shown:?}, but is pinned to {pinned:?}", Code::E0203);
+            ("key_conflict", Some(name.to_string()), text)
+        }
+        Event::IdentityInUse { .. } => {
+            ("identity_in_use", None, format!("{}: this node's identity is used by another process", Code::E0204))
+        }
+        Event::StoreFailed => ("store_failed", None, format!("{}: nothing is durable any more", Code::E0303)),
+        Event::Misuse(misuse) => ("misuse", None, format!("{}: {misuse}", Code::E0310)),
+    };
+    Some(told)
+}
+
+fn again(pause: Duration) -> String {
+    format!("; next try in {}", clock::humane(pause))
+}

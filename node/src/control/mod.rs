@@ -1,0 +1,30 @@
+//! The language between a command and a running node: a Unix socket that only the node's user and root may use.
+//!
+//! One request per connection. A request and every reply is one line of JSON of bounded length; a line whose
+//! `body` is not zero is followed by so many raw bytes, so payloads are neither encoded nor copied. A request that
+//! streams ends when either side closes the connection.
+
+mod client;
+mod documents;
+mod framing;
+mod journal;
+mod mailbox;
+mod protocol;
+mod refusal;
+mod runtime_dir;
+mod server;
+mod session;
+mod views;
+
+pub(crate) use client::{Client, Target, local_nodes, read_document};
+pub(crate) use documents::{
+    Document, EventDoc, FoundDoc, HopDoc, IdDoc, MessageDoc, PeerDoc, Peers, PingDoc, Receipt, Receipts, RouteDoc,
+    Routes, Status, StopDoc, TraceDoc,
+};
+use framing::Lines;
+pub(crate) use journal::Journal;
+pub(crate) use mailbox::Mailboxes;
+pub(crate) use protocol::{Got, Op, PROTOCOL, Reply, Request};
+pub(crate) use runtime_dir::{dir_for_us, remove_socket, socket_in};
+pub(crate) use server::Server;
+pub(crate) use session::{Facts, Session, Stop};

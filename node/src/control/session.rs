@@ -1,0 +1,235 @@
+//! What a running node answers.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use io_tokio::{DeliveryReport, Hop, Mesh, Outcome, Receiver, SendOptions};
+use proto_core::{id::NodeAddr, limits};
+use serde_json::Value;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout},
+};
+
+use super::{
+    Document as _, FoundDoc, HopDoc, IdDoc, Lines, Op, PingDoc, Receipt, Receipts, Reply, Status, StopDoc, TraceDoc,
+    journal::Journal, mailbox::Mailboxes, refusal, views,
+};
+use crate::{
+    errors::{Code, Exit, Problem},
+    run::Readiness,
+};
+
+/// What a running node is, apart from its mesh.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    /// What people call it.
+    pub(crate) name: String,
+    /// Its network.
+    pub(crate) network: String,
+    /// Its public key, in hexadecimal digits.
+    pub(crate) key: String,
+    /// Where it listens, with the ports that were taken.
+    pub(crate) listen: Vec<String>,
+    /// Where its metrics are.
+    pub(crate) admin: Option<String>,
+    /// Where commands reach it.
+    pub(crate) control: std::path::PathBuf,
+    /// How long a message may take if its sender does not say.
+    pub(crate) deadline: Duration,
+    /// When it started.
+    pub(crate) started: Instant,
+}
+
+/// A wish to stop, and where to report to.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    /// How long to wait for what is under way; `None`: the usual time.
+    pub(crate) deadline: Option<Duration>,
+    /// Told how many messages were left without an answer.
+    pub(crate) done: oneshot::Sender<u64>,
+}
+
+/// What a running node answers with.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The node.
+    pub(crate) mesh: Mesh,
+    /// What it is.
+    pub(crate) facts: Facts,
+    /// What happened to it.
+    pub(crate) journal: Arc<Journal>,
+    /// Messages that a receiver took and did not acknowledge.
+    pub(crate) mailboxes: Mailboxes,
+    /// Whether it takes messages.
+    pub(crate) readiness: Arc<Readiness>,
+    /// Tells the process to end.
+    pub(crate) stop: mpsc::Sender<Stop>,
+}
+
+/// The last document of an answer; `None` if the caller left before.
+pub(super) type Answered = Result<Option<Value>, Problem>;
+
+impl Session {
+    /// Answers one request. What is streamed goes out through `lines`.
+    pub(super) async fn answer(&self, op: Op, body: Bytes, lines: &mut Lines) -> Answered {
+        match op {
+            Op::Status => self.status().await.map(|status| Some(status.json())),
+            Op::Id => Ok(Some(self.id().json())),
+            Op::Peers => Ok(Some(views::peers(&self.mesh).await.map_err(|_| refusal::stopped())?.json())),
+            Op::Routes => Ok(Some(views::routes(&self.mesh).await.map_err(|_| refusal::stopped())?.json())),
+            Op::Ping { node, deadline_ms } => self.ping(&node, deadline_ms).await,
+            Op::Send { node, client, from_client, deadline_ms } => {
+                let options = SendOptions {
+                    client: client.map(Into::into),
+                    from_client: from_client.map(Into::into),
+                    deadline: deadline_ms.map(Duration::from_millis),
+                };
+                self.send(node, body, options).await
+            }
+            Op::Broadcast { deadline_ms } => self.broadcast(body, deadline_ms).await,
+            Op::Recv { client, count } => self.mailboxes.serve(&self.mesh, client, count, lines).await,
+            Op::Trace { node, deadline_ms } => self.trace(&node, deadline_ms).await,
+            Op::Find { node, deadline_ms } => self.find(node, deadline_ms).await,
+            Op::Events { follow } => self.journal.serve(follow, lines).await,
+            Op::Stop { deadline_ms } => self.stop(deadline_ms).await,
+        }
+    }
+
+    async fn status(&self) -> Result<Status, Problem> {
+        let counters = self.mesh.counters().await.map_err(|_| refusal::stopped())?;
+        let peers = views::peers(&self.mesh).await.map_err(|_| refusal::stopped())?;
+        let routes = views::routes(&self.mesh).await.map_err(|_| refusal::stopped())?;
+        let count = |name: &str| counters.get(name).copied().unwrap_or(0);
+        let up = peers.peers.iter().filter(|peer| peer.state == views::UP).count() as u64;
+        Ok(Status {
+            id: self.mesh.name().to_string(),
+            name: self.facts.name.clone(),
+            network: self.facts.network.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_ms: u64::try_from(self.facts.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ready: !self.readiness.is_draining(),
+            listen: self.facts.listen.clone(),
+            admin: self.facts.admin.clone(),
+            links_up: up,
+            links_down: peers.peers.len() as u64 - up,
+            reachable: routes.routes.len() as u64,
+            messages_sent: count("messages_sent"),
+            messages_delivered: count("messages_delivered"),
+            messages_refused: count("messages_refused"),
+            messages_unknown: count("messages_unknown"),
+        })
+    }
+
+    fn id(&self) -> IdDoc {
+        IdDoc { id: self.mesh.name().to_string(), key: self.facts.key.clone(), network: self.facts.network.clone() }
+    }
+
+    async fn ping(&self, node: &str, deadline_ms: Option<u64>) -> Answered {
+        let deadline = deadline_ms.map_or(limits::TRACE_TIMEOUT, Duration::from_millis);
+        let silent = || {
+            let what = format!("{node} did not answer within {deadline:?}");
+            Problem::new(Code::E0401, Exit::NoRoute, what).try_this(format!("node trace {node}"))
+        };
+        let hop = timeout(deadline, self.mesh.ping(node)).await.map_err(|_| silent())?;
+        let hop = hop.map_err(|why| refusal::request(why, node))?.ok_or_else(silent)?;
+        let pong = PingDoc { id: hop.name.to_string(), rtt_us: micros(hop.rtt), hops: u64::from(hop.hop) };
+        Ok(Some(pong.json()))
+    }
+
+    async fn send(&self, node: String, body: Bytes, options: SendOptions) -> Answered {
+        let receiver = match &options.client {
+            Some(client) => format!("{node}/{client}"),
+            None => node.clone(),
+        };
+        let outcome = self.mesh.send_with(&node, body, options).await.map_err(|why| refusal::send(why, &receiver))?;
+        match outcome {
+            Outcome::Delivered => {
+                Ok(Some(Receipt { id: receiver, outcome: "delivered".to_owned(), ..Receipt::default() }.json()))
+            }
+            Outcome::Rejected(_) | Outcome::Unknown => Err(refusal::outcome(outcome, &receiver)),
+        }
+    }
+
+    async fn broadcast(&self, body: Bytes, deadline_ms: Option<u64>) -> Answered {
+        let deadline = deadline_ms.map_or(self.facts.deadline, Duration::from_millis);
+        let report =
+            self.mesh.broadcast_within(body, deadline).await.map_err(|why| refusal::request(why, "anybody"))?;
+        Ok(Some(receipts(report).json()))
+    }
+
+    async fn trace(&self, node: &str, deadline_ms: Option<u64>) -> Answered {
+        let deadline = deadline_ms.map_or(limits::TRACE_TIMEOUT, Duration::from_millis);
+        let hops = self.mesh.trace_within(node, deadline).await.map_err(|why| refusal::request(why, node))?;
+        let reached = hops.iter().any(|hop| hop.last);
+        Ok(Some(TraceDoc { reached, hops: hops.iter().map(hop_document).collect() }.json()))
+    }
+
+    async fn find(&self, node: String, deadline_ms: Option<u64>) -> Answered {
+        let deadline = deadline_ms.map_or(limits::TRACE_TIMEOUT, Duration::from_millis);
+        let unknown = || {
+            let what = format!("nobody knows a node `{node}`");
+            Problem::new(Code::E0410, Exit::NotFound, what).try_this("node routes")
+        };
+        let found = timeout(deadline, self.mesh.find_node(&node)).await.map_err(|_| unknown())?;
+        let found = found.map_err(|why| refusal::request(why, &node))?.ok_or_else(unknown)?;
+        let document =
+            FoundDoc { id: found.name.to_string(), cost: found.cost.map(u64::from), hops: found.hops.map(u64::from) };
+        Ok(Some(document.json()))
+    }
+
+    async fn stop(&self, deadline_ms: Option<u64>) -> Answered {
+        let (done, told) = oneshot::channel();
+        let stop = Stop { deadline: deadline_ms.map(Duration::from_millis), done };
+        self.stop.send(stop).await.map_err(|_| refusal::stopped())?;
+        let unanswered = told.await.map_err(|_| refusal::stopped())?;
+        Ok(Some(StopDoc { id: self.mesh.name().to_string(), unanswered }.json()))
+    }
+}
+
+fn receipts(report: DeliveryReport) -> Receipts {
+    let delivered = report.acknowledged.len() as u64;
+    let mut receipts: Vec<_> = report
+        .acknowledged
+        .into_iter()
+        .map(|receiver| Receipt { id: name(&receiver), outcome: "delivered".to_owned(), ..Receipt::default() })
+        .collect();
+    for (receiver, outcome) in report.failed {
+        let problem = refusal::outcome(outcome, &name(&receiver));
+        let word = if outcome == Outcome::Unknown { "unknown" } else { "refused" };
+        let (code, detail) = (Some(problem.code), Some(problem.what));
+        receipts.push(Receipt { id: name(&receiver), outcome: word.to_owned(), code, detail });
+    }
+    receipts.sort_by(|a, b| a.id.cmp(&b.id));
+    Receipts { total: receipts.len() as u64, receipts, delivered }
+}
+
+fn name(receiver: &Receiver) -> String {
+    receiver.name.as_ref().map_or_else(|| address(receiver.addr), ToString::to_string)
+}
+
+/// An address whose name is not known, for people.
+pub(super) fn address(addr: NodeAddr) -> String {
+    format!("#{:016x}", addr.0)
+}
+
+fn hop_document(hop: &Hop) -> HopDoc {
+    HopDoc {
+        hop: u64::from(hop.hop),
+        id: hop.name.to_string(),
+        rtt_us: micros(hop.rtt),
+        last: hop.last,
+        stopped: hop.stopped.map(|why| refusal::stopped_probe(why).to_owned()),
+    }
+}
+
+/// A time in whole microseconds.
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// An item of a stream that is nothing but a document.
+pub(super) fn item(data: Value) -> Reply {
+    Reply::Item { data, body: 0 }
+}

@@ -1,0 +1,81 @@
+//! The log: one line per thing, for people or as JSON, to standard error or to a file that is put away by size.
+//!
+//! Nothing secret is ever passed to it: secrets have a type that prints nothing.
+
+use std::{fs, io, path::Path};
+
+use logroller::{LogRoller, LogRollerBuilder, Rotation, RotationSize};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use crate::{
+    config::{Log, LogFile, LogFormat},
+    errors::{Code, Exit, Problem},
+};
+
+/// Lines that wait to be written. More are dropped rather than hold the node up, and counted by the writer.
+const LINES_WAITING: usize = 65_536;
+
+/// What a run wants of its log beside the configuration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wishes {
+    /// How often `-v` was said.
+    pub(crate) verbose: u8,
+    /// Whether `-q` was said.
+    pub(crate) quiet: bool,
+    /// Whether standard error takes colours.
+    pub(crate) colour: bool,
+}
+
+/// Writes what still waits when it is dropped. Hold it until the end.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Guard {
+    _worker: WorkerGuard,
+}
+
+/// Starts the log of this process.
+///
+/// # Errors
+/// The file cannot be opened, or there is a log already.
+pub(crate) fn start(log: &Log, wishes: Wishes) -> Result<Guard, Problem> {
+    let failed = |why: String| Problem::new(Code::E0309, Exit::CannotStart, why);
+    let filter = std::env::var("FIRELINK_LOG").ok().filter(|text| !text.is_empty());
+    let filter = match (filter, wishes.verbose, wishes.quiet) {
+        (Some(text), _, _) => text,
+        (None, 0, true) => "warn".to_owned(),
+        (None, 0, false) => log.level.clone(),
+        (None, 1, _) => "debug".to_owned(),
+        (None, _, _) => "trace".to_owned(),
+    };
+    let filter = EnvFilter::try_new(&filter).map_err(|why| failed(format!("log filter `{filter}`: {why}")))?;
+    let (writer, worker) = match &log.file {
+        None => non_blocking(io::stderr()),
+        Some(file) => non_blocking(roller(file).map_err(failed)?),
+    };
+    let colour = wishes.colour && log.file.is_none();
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour).with_target(wishes.verbose > 0);
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = match log.format {
+        LogFormat::Text => lines.with_filter(filter).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
+    };
+    tracing_subscriber::registry().with(lines).try_init().map_err(|why| failed(why.to_string()))?;
+    Ok(Guard { _worker: worker })
+}
+
+fn non_blocking(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().buffered_lines_limit(LINES_WAITING).lossy(true).finish(writer)
+}
+
+fn roller(file: &LogFile) -> Result<LogRoller, String> {
+    let folder = file.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = file.path.file_name().ok_or_else(|| format!("{} names no file", file.path.display()))?;
+    let said = |why: &dyn std::fmt::Display| format!("{}: {why}", file.path.display());
+    fs::create_dir_all(folder).map_err(|why| said(&why))?;
+    LogRollerBuilder::new(folder, Path::new(name))
+        .rotation(Rotation::SizeBased(RotationSize::Bytes(file.max_size)))
+        .max_keep_files(file.keep)
+        .file_mode(0o640)
+        .build()
+        .map_err(|why| said(&why))
+}
