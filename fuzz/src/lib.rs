@@ -7,6 +7,8 @@
 //! Inputs that are scripts are read from the front by [`arbitrary::Unstructured`]: one byte says what to do, the next
 //! ones with what. A byte changed in the middle therefore leaves what comes before it as it was.
 
+pub mod adverts;
+pub mod config;
 pub mod frame;
 pub mod handshake;
 pub mod link;
@@ -16,6 +18,8 @@ pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file and its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("adverts", adverts::run),
+    ("config", config::run),
     ("frame_decode", frame::decode),
     ("frame_roundtrip", frame::roundtrip),
     ("handshake", handshake::run),

@@ -93,8 +93,6 @@ impl End {
     fn step(&mut self, handshake: Handshake) -> Bytes {
         let before = self.input.clone();
         let step = handshake.receive(&self.node.local(), &mut self.input);
-        let consumed = before.len() - self.input.len();
-        self.received.extend_from_slice(&before[..consumed]);
         let write = match step {
             Step::More { handshake, write } => {
                 assert!(self.input.len() < HANDSHAKE_REST, "{} bytes are waited for", self.input.len());
@@ -106,8 +104,10 @@ impl End {
                 self.stage = Stage::Done(session);
                 write
             }
-            Step::Failed(_) => Bytes::new(),
+            // What it made nothing of is not what it heard.
+            Step::Failed(_) => return Bytes::new(),
         };
+        self.received.extend_from_slice(&before[..before.len() - self.input.len()]);
         self.sent.extend_from_slice(&write);
         assert!(self.sent.len() <= SENT_MAX);
         let amplified = self.role == Role::Acceptor && self.sent.len() > 4 * self.received.len();
