@@ -360,7 +360,7 @@ fn saying(u: &mut Unstructured<'_>) -> Result<Saying> {
 /// A true advert that was altered, cut short or drawn out on its way.
 fn altered(u: &mut Unstructured<'_>) -> Result<Bytes> {
     let mut bytes = saying(u)?.signed().signed().to_vec();
-    let (at, mask) = (usize::from(u.arbitrary::<u16>()?), u.arbitrary::<u8>()?);
+    let (at, mask) = (usize::from(u.arbitrary::<u16>()?), u.arbitrary::<u8>()?.max(1));
     match at % 4 {
         0 => bytes.truncate(at / 4 % bytes.len()),
         1 => bytes.push(mask),
