@@ -1,2 +1,85 @@
-//! Placeholder.
-fn main() {}
+//! `signal`: the meeting point of a mesh. In this version a node that relays: everybody may dial it, frames cross it, and
+//! it takes no messages itself. Rendezvous and hole punching build on it later.
+
+mod options;
+
+use std::{io::Write as _, process::ExitCode, time::Duration};
+
+use clap::Parser as _;
+use io_tokio::{Event, Mesh};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+use options::{Cli, Verb};
+
+/// How long what is under way may take once the server is to end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
+    let Cli { verb: Verb::Run(run) } = Cli::parse();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(run.log.as_str()).init();
+    let options = match run.options() {
+        Ok(options) => options,
+        Err(error) => return fail(3, &error.to_string()),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(1, &format!("no event loop: {error}")),
+    };
+    runtime.block_on(async {
+        match Mesh::start(options).await {
+            Ok(mesh) => serve(mesh).await.map_or_else(|error| fail(1, &error.to_string()), |()| ExitCode::SUCCESS),
+            Err(error) => fail(4, &error.to_string()),
+        }
+    })
+}
+
+fn fail(code: u8, what: &str) -> ExitCode {
+    // Without standard error nobody is left to tell.
+    writeln!(std::io::stderr(), "signal: {what}").ok();
+    ExitCode::from(code)
+}
+
+/// Relays until it is told to stop.
+async fn serve(mesh: Mesh) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut events = mesh.events();
+    for addr in mesh.local_addrs() {
+        writeln!(std::io::stdout(), "listening on {addr}")?;
+    }
+    info!(name = %mesh.name(), "ready");
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            notice = events.recv() => match notice {
+                Some(io_tokio::Notice::Event(event)) => tell(&event),
+                Some(io_tokio::Notice::Missed(count)) => warn!(count, "events were missed"),
+                None => break,
+            },
+        }
+    }
+    if let Ok(report) = mesh.shutdown(DRAIN).await {
+        info!(?report, "stopped");
+    }
+    Ok(())
+}
+
+/// Logs what an operator of a relay wants to see.
+fn tell(event: &Event) {
+    match event {
+        Event::LinkUp { peer, remote, .. } => info!(%peer, remote = &**remote, "link up"),
+        Event::LinkDown { peer, reason } => info!(%peer, %reason, "link down"),
+        Event::KeyConflict { name, pinned, shown } => warn!(%name, %pinned, %shown, "refused: pinned to another key"),
+        Event::IdentityInUse { incarnation } => warn!(%incarnation, "another process uses this server's identity"),
+        Event::StoreFailed => warn!("the data directory cannot be written any more"),
+        Event::LinkFailed { .. }
+        | Event::Message(_)
+        | Event::Done { .. }
+        | Event::Hop { .. }
+        | Event::Reachable { .. }
+        | Event::Unreachable { .. }
+        | Event::Misuse(_) => {}
+    }
+}

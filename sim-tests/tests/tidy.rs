@@ -1,5 +1,7 @@
 //! Keeps the house in order: what a reviewer would have to say again and again, said by a test.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,0 +1,109 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use sim_tests::sweep::{self, Job};
+
+/// Runs the mesh in simulation, under faults, and judges it.
+#[derive(Debug, Parser)]
+#[command(name = "sim-tests", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run many seeds.
+    Sweep(SweepArgs),
+    /// Run one seed.
+    Run {
+        #[command(flatten)]
+        pick: Pick,
+        /// Print what happens, line by line.
+        #[arg(long)]
+        log: bool,
+        /// Write the scenario to a file before it runs.
+        #[arg(long, value_name = "FILE")]
+        save: Option<PathBuf>,
+    },
+    /// Run a scenario from a file.
+    Replay {
+        /// The file.
+        file: PathBuf,
+        /// Print what happens, line by line.
+        #[arg(long)]
+        log: bool,
+    },
+    /// Make a failing seed small and write it to a file.
+    Shrink {
+        /// The seed.
+        seed: u64,
+        /// Its family; `all`: the one that a sweep over all gives it to.
+        #[arg(long, default_value = "all")]
+        scenario: String,
+        /// Where to; by default `sim-tests/regressions/FAMILY-SEED.json`.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Most seconds to search.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Most runs to search.
+        #[arg(long, default_value_t = 2_000)]
+        runs: u32,
+    },
+    /// List the families.
+    List,
+    /// Prove that nondeterminism is caught.
+    Canary,
+    /// Run the seeds that come in on standard input.
+    #[command(hide = true)]
+    Worker {
+        /// Be nondeterministic on purpose.
+        #[arg(long)]
+        canary: bool,
+    },
+}
+
+/// One seed of one family.
+#[derive(Debug, Args)]
+pub(crate) struct Pick {
+    /// The family; `all`: the one that a sweep over all gives the seed to.
+    #[arg(long, default_value = "all")]
+    pub(crate) scenario: String,
+    /// The seed.
+    #[arg(long)]
+    pub(crate) seed: u64,
+}
+
+impl Pick {
+    pub(crate) fn job(&self) -> Result<Job, String> {
+        Ok(Job::of(&sweep::families(&self.scenario)?, self.seed))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    /// Families, separated by commas, or `all`; the seeds are dealt out to them in turn.
+    #[arg(long, default_value = "all")]
+    pub(crate) scenario: String,
+    /// How many seeds.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1, value_name = "SEED")]
+    pub(crate) from: u64,
+    /// How many processes.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) jobs: usize,
+    /// How many of a hundred seeds are run twice, to compare.
+    #[arg(long, default_value_t = 5, value_name = "PERCENT")]
+    pub(crate) twice: u64,
+    /// Most real seconds for one seed.
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    pub(crate) watchdog: u64,
+    /// Be nondeterministic on purpose: the sweep must fail.
+    #[arg(long)]
+    pub(crate) canary: bool,
+}

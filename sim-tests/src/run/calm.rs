@@ -1,0 +1,166 @@
+//! After the storm: heal the survivors, wait until they have settled, ask things of them, leave them alone, look again.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use io_sim::{Fault, HostId, HostState, Partition, SimTime};
+
+use super::stage::Stage;
+use crate::{scenario::Op, verdict::Violation};
+
+/// Time between two looks whether the mesh has settled.
+const POLL: Duration = Duration::from_millis(100);
+/// How long what is asked of a settled mesh may take.
+const FRESH_DEADLINE_MS: u32 = 10_000;
+/// Costs follow measured round trips and may just be changing: at the end, it must have settled again within this time.
+const UNSETTLED: Duration = Duration::from_secs(5);
+/// Longer than any scenario.
+const FOR_EVER_MS: u64 = 1 << 40;
+
+/// Plays the calm; tells how long it took to settle.
+pub(super) fn calm(stage: &mut Stage<'_>) -> Result<u64, Violation> {
+    heal(stage)?;
+    wake(stage)?;
+    let began = stage.world.now();
+    let settled = settle(stage, notice(stage), Duration::from_millis(stage.scenario.settle_ms))?;
+    serve(stage)?;
+    let before = stage.referee.sample(&stage.world, false)?.clone();
+    stage.pass(Duration::from_millis(stage.scenario.watch_ms))?;
+    stage.referee.sample(&stage.world, false)?;
+    stage.referee.idle(&before)?;
+    settle(stage, Duration::ZERO, UNSETTLED)?;
+    stage.referee.finally()?;
+    Ok(u64::try_from(settled.since(began).as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Mends everything among the survivors. What is broken at or towards anybody else stays as it is.
+fn heal(stage: &mut Stage<'_>) -> Result<(), Violation> {
+    let scenario = stage.scenario;
+    let both_survive = |a, b| scenario.survives(a) && scenario.survives(b);
+    let pairs = || scenario.ids().flat_map(|from| scenario.ids().map(move |to| (from, to)));
+    let still_cut: Vec<_> =
+        pairs().filter(|(from, to)| !both_survive(*from, *to) && stage.referee.reality.cuts(*from, *to)).collect();
+    stage.strike(&Fault::Heal)?;
+    for (from, to) in still_cut {
+        stage.strike(&Fault::Partition { kind: Partition::OneWay { from: vec![from], to: vec![to] } })?;
+    }
+    for (from, to) in reshaped(stage).into_iter().filter(|(from, to)| both_survive(*from, *to)) {
+        let usual = scenario.network.links.iter().rev().find(|link| (link.from, link.to) == (from, to));
+        let spec = usual.map_or(scenario.network.options.link, |link| link.spec);
+        stage.strike(&Fault::Link { from, to, spec })?;
+    }
+    for host in scenario.ids() {
+        match (scenario.survives(host), stage.world.host(host).state()) {
+            (true, _) => {
+                let usual = scenario.hosts[host.0 as usize].template.consume_after;
+                let consume_after_ms = u64::try_from(usual.as_millis()).unwrap_or(u64::MAX);
+                stage.strike(&Fault::SlowApplication { host, consume_after_ms })?;
+            }
+            (false, HostState::Paused { .. }) => stage.strike(&Fault::Pause { host, for_ms: FOR_EVER_MS })?,
+            (false, HostState::Up | HostState::Down) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Directions that some fault changed.
+fn reshaped(stage: &Stage<'_>) -> BTreeSet<(HostId, HostId)> {
+    let faults = stage.scenario.faults.iter();
+    faults
+        .filter_map(|timed| if let Fault::Link { from, to, .. } = &timed.fault { Some((*from, *to)) } else { None })
+        .collect()
+}
+
+/// How long the survivor that is frozen longest stays so.
+fn longest_pause(stage: &Stage<'_>) -> Duration {
+    let left = |host| match stage.world.host(host).state() {
+        HostState::Paused { until } => until.since(stage.world.now()),
+        HostState::Up | HostState::Down => Duration::ZERO,
+    };
+    stage.scenario.survivors.iter().map(|host| left(*host)).max().unwrap_or_default()
+}
+
+/// Waits until everything settled holds at a moment not before `at_least` has passed, and tells since when it held.
+fn settle(stage: &mut Stage<'_>, at_least: Duration, at_most: Duration) -> Result<SimTime, Violation> {
+    let began = stage.world.now();
+    let mut held_since = None;
+    loop {
+        let passed = stage.world.now().since(began);
+        match stage.referee.unsettled(&stage.world)? {
+            None => {
+                let since = *held_since.get_or_insert(stage.world.now());
+                if passed >= at_least {
+                    return Ok(since);
+                }
+            }
+            Some(violation) if passed >= at_most => {
+                let detail = format!("still, {} s after the calm: {}", at_most.as_secs(), violation.detail);
+                return Err(Violation { detail, ..violation });
+            }
+            Some(_) => held_since = None,
+        }
+        stage.pass(POLL)?;
+    }
+}
+
+/// Time in which the survivors notice what broke before the calm and looks whole still: a half-dead link may pass for a
+/// live one until then.
+fn notice(stage: &Stage<'_>) -> Duration {
+    let detection = |host: &HostId| {
+        let config = &stage.scenario.hosts[host.0 as usize].template;
+        (config.dead_after + config.heartbeat) * 21 / 20
+    };
+    stage.scenario.survivors.iter().map(detection).max().unwrap_or_default()
+}
+
+/// Waits until every survivor's process runs: thaws what is frozen, and starts again what was asked to stop.
+fn wake(stage: &mut Stage<'_>) -> Result<(), Violation> {
+    stage.pass(longest_pause(stage))?;
+    while stage.scenario.survivors.iter().any(|host| stage.referee.reality.is_stopping(*host)) {
+        stage.pass(POLL)?;
+        stage.referee.look(&stage.world)?;
+    }
+    for host in &stage.scenario.survivors {
+        if stage.world.host(*host).state() == HostState::Down {
+            stage.strike(&Fault::Restart { host: *host })?;
+        }
+    }
+    stage.pass(Duration::ZERO)
+}
+
+/// Asks everything of everybody and waits for the answers.
+fn serve(stage: &mut Stage<'_>) -> Result<(), Violation> {
+    let deadline_ms = FRESH_DEADLINE_MS;
+    for op in requests(stage) {
+        stage.ask(&op, true);
+        stage.pass(Duration::from_millis(5))?;
+    }
+    let until = stage.world.now() + Duration::from_millis(u64::from(deadline_ms) + 1_000);
+    let open = |stage: &Stage<'_>| stage.scenario.survivors.iter().any(|host| stage.referee.oracle.open(*host) > 0);
+    while open(stage) && stage.world.now() < until {
+        stage.pass(POLL)?;
+    }
+    Ok(())
+}
+
+/// One message each way between every two survivors that have a route, small and large; a trace and a look-up each; and
+/// one message from the first survivor to all the others at once.
+fn requests(stage: &Stage<'_>) -> Vec<Op> {
+    let snapshot = stage.referee.snapshot();
+    let deadline_ms = FRESH_DEADLINE_MS;
+    let mut ops = Vec::new();
+    for (from, node) in snapshot.survivors() {
+        let reached = |addr| node.route_to(addr).is_some();
+        let others: Vec<_> =
+            snapshot.survivors().filter(|(_, other)| reached(other.addr)).map(|(host, _)| host).collect();
+        for to in others.iter().copied() {
+            let bytes = if to.0 % 2 == 0 { 64 } else { 20_000 };
+            ops.push(Op::Send { from, to, bytes, deadline_ms, report: true });
+        }
+        if let Some(to) = others.last().copied() {
+            ops.push(Op::Trace { from, to, every_hop: true, deadline_ms });
+            ops.push(Op::FindNode { from, to, deadline_ms });
+            ops.push(Op::SendMany { from, to: others, bytes: 100, deadline_ms });
+        }
+    }
+    ops
+}

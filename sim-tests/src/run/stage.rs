@@ -1,0 +1,147 @@
+//! The world of a scenario, and the storm in it.
+
+use std::{ops::ControlFlow, time::Duration};
+
+use io_sim::{Fault, HostId, HostState, World, WorldOptions, time::SimTime};
+use proto_core::node::{Command, Send};
+
+use super::{Options, referee::Referee};
+use crate::{
+    oracle::{Key, Receivers, Request},
+    scenario::{Op, Scenario},
+    verdict::{Report, Violation},
+};
+
+/// Time between two looks at everything.
+const SAMPLE: Duration = Duration::from_millis(250);
+
+/// A scenario being played.
+#[derive(Debug)]
+pub(super) struct Stage<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) world: World,
+    pub(super) referee: Referee<'a>,
+    sampled: SimTime,
+}
+
+impl<'a> Stage<'a> {
+    pub(super) fn new(scenario: &'a Scenario, options: Options) -> Self {
+        let Options { canary, .. } = options;
+        let mut world = World::new(scenario.seed, WorldOptions { canary, ..scenario.network.options.clone() });
+        for spec in &scenario.hosts {
+            world.add_host(spec.clone());
+        }
+        for link in &scenario.network.links {
+            world.apply(&Fault::Link { from: link.from, to: link.to, spec: link.spec });
+        }
+        Self { scenario, world, referee: Referee::new(scenario, options), sampled: SimTime::ZERO }
+    }
+
+    /// Plays faults and workload up to the calm.
+    pub(super) fn storm(&mut self) -> Result<(), Violation> {
+        let (mut faults, mut workload) =
+            (self.scenario.faults.iter().peekable(), self.scenario.workload.iter().peekable());
+        loop {
+            let fault_ms = faults.peek().map_or(u64::MAX, |timed| timed.at_ms);
+            let op_ms = workload.peek().map_or(u64::MAX, |timed| timed.at_ms);
+            let next_ms = fault_ms.min(op_ms).min(self.scenario.calm_at_ms);
+            self.advance(SimTime::from_millis(next_ms))?;
+            if let Some(timed) = faults.next_if(|timed| timed.at_ms <= next_ms) {
+                self.strike(&timed.fault)?;
+            } else if let Some(timed) = workload.next_if(|timed| timed.at_ms <= next_ms) {
+                self.ask(&timed.op, false);
+            } else if next_ms == self.scenario.calm_at_ms {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets the world run, and looks at everything every so often.
+    pub(super) fn advance(&mut self, until: SimTime) -> Result<(), Violation> {
+        loop {
+            let slice = until.min(self.sampled + SAMPLE);
+            if let ControlFlow::Break(violation) = self.world.run_until(slice, &mut self.referee) {
+                return Err(violation);
+            }
+            if slice == self.sampled + SAMPLE {
+                self.sampled = slice;
+                self.referee.sample(&self.world, false)?;
+            }
+            if slice == until {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets the world run for a while.
+    pub(super) fn pass(&mut self, time: Duration) -> Result<(), Violation> {
+        self.advance(self.world.now() + time)
+    }
+
+    /// Lets a fault strike.
+    pub(super) fn strike(&mut self, fault: &Fault) -> Result<(), Violation> {
+        self.referee.log(&self.world, || format!("FAULT {fault:?}"));
+        self.world.apply(fault);
+        self.referee.struck(&self.world, fault)
+    }
+
+    /// Lets an application ask for something, if it runs. A frozen one asks for nothing.
+    pub(super) fn ask(&mut self, op: &Op, fresh: bool) {
+        let from = op.from();
+        if self.world.host(from).state() != HostState::Up {
+            return;
+        }
+        let Some((command, within, what, key)) = self.command(op, fresh) else { return };
+        let reports = !matches!(op, Op::Send { report: false, .. });
+        let Some(token) = self.world.command(from, command) else { return };
+        self.referee.log(&self.world, || format!("{} is asked {token}: {op:?}", self.referee.name(from)));
+        let due = reports.then(|| self.world.host(from).local(self.world.now()) + within);
+        self.referee.oracle.asked(from, token, due, Request { message: key, what, fresh });
+    }
+
+    fn command(&mut self, op: &Op, fresh: bool) -> Option<(Command, Duration, &'static str, Option<Key>)> {
+        let ms = |ms: u32| Duration::from_millis(ms.into());
+        let addr = |host: &HostId| self.scenario.hosts[host.0 as usize].name.addr();
+        Some(match op {
+            Op::Send { from, to, bytes, deadline_ms, report } => {
+                let key = self.referee.oracle.next_key(*from)?;
+                self.referee.oracle.sent(key, Receivers::These(vec![*to]), fresh);
+                let (payload, deadline) = (key.payload(*bytes), ms(*deadline_ms));
+                let to = addr(to);
+                let send = Send { to, to_client: None, from_client: None, payload, deadline, report: *report };
+                (Command::Send(send), deadline, "send", Some(key))
+            }
+            Op::SendMany { from, to, bytes, deadline_ms } => {
+                let key = self.referee.oracle.next_key(*from)?;
+                self.referee.oracle.sent(key, Receivers::These(to.clone()), fresh);
+                let (to, payload, deadline) = (to.iter().map(addr).collect(), key.payload(*bytes), ms(*deadline_ms));
+                (Command::SendMany { to, payload, deadline }, deadline, "send to many", Some(key))
+            }
+            Op::Broadcast { from, bytes, deadline_ms } => {
+                let key = self.referee.oracle.next_key(*from)?;
+                self.referee.oracle.sent(key, Receivers::Everyone, fresh);
+                let (payload, deadline) = (key.payload(*bytes), ms(*deadline_ms));
+                (Command::Broadcast { payload, deadline }, deadline, "broadcast", Some(key))
+            }
+            Op::Trace { to, every_hop, deadline_ms, .. } => {
+                let (to, deadline) = (addr(to), ms(*deadline_ms));
+                (Command::Trace { to, every_hop: *every_hop, deadline }, deadline, "trace", None)
+            }
+            Op::FindNode { to, deadline_ms, .. } => {
+                let (name, deadline) = (self.referee.name(*to).clone(), ms(*deadline_ms));
+                (Command::FindNode { name, deadline }, deadline, "look-up", None)
+            }
+        })
+    }
+
+    /// What a run in which everything held came to.
+    pub(super) fn report(&self, settled_ms: u64) -> Report {
+        Report {
+            hash: self.world.trace_hash(),
+            sim_ms: self.world.now().as_millis(),
+            steps: self.world.steps(),
+            settled_ms,
+            counts: self.referee.oracle.counts(),
+        }
+    }
+}
