@@ -12,6 +12,7 @@ pub mod config;
 pub mod frame;
 pub mod handshake;
 pub mod link;
+pub mod scenario;
 
 /// A fuzz target: takes any bytes, and panics if what they lead to breaks its property.
 pub type Target = fn(&[u8]);
@@ -24,4 +25,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("frame_roundtrip", frame::roundtrip),
     ("handshake", handshake::run),
     ("link", link::run),
+    ("scenario", scenario::run),
 ];

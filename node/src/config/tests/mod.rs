@@ -110,6 +110,17 @@ fn one_lost_heartbeat_must_not_end_a_link() {
 }
 
 #[test]
+fn what_is_missing_altogether_is_missing_in_the_file() {
+    for (text, place) in [("version: 1\n", "cfg.yaml:1:1"), ("version: 1\nmesh:\n  listen: []\n", "cfg.yaml:3:3")] {
+        let loaded = loaded(text, &[], &[]);
+        assert!(codes(&loaded).contains(&Code::E0105));
+        for found in &loaded.found {
+            assert_eq!(found.place(&loaded.sources).as_deref(), Some(place), "{found:?}");
+        }
+    }
+}
+
+#[test]
 fn an_open_mesh_stays_on_loopback() {
     let text = |ip: &str| format!("version: 1\nmesh: {{ auth: {{ mode: open }}, listen: [tcp://{ip}:1] }}\n");
     assert_eq!(codes(&loaded(&text("0.0.0.0"), &[], &[])), [Code::E0116]);
