@@ -117,6 +117,11 @@ impl Saying {
         AdvertBody { origin: member.name.clone(), key, incarnation, seq, transit: self.transit, neighbours }
     }
 
+    /// Whether nobody knows the node's key beforehand.
+    pub(super) const fn is_of_a_stranger(&self) -> bool {
+        self.origin == NODES - 1
+    }
+
     /// As the node itself signs it.
     pub(super) fn signed(&self) -> Advert {
         Advert::sign(self.body(), NETWORK, &member(self.origin).identity, AWS_LC)

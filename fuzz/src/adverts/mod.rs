@@ -110,8 +110,13 @@ impl Script {
                 self.tell(event);
             }
             7 => {
-                let (saying, how) = (saying(u)?, u.arbitrary()?);
-                let event = self.advert(u, saying.forged(how).signed().clone())?;
+                let (saying, how) = (saying(u)?, u.arbitrary::<u8>()?);
+                let forged = saying.forged(how);
+                if saying.is_of_a_stranger() && forged.key() != saying.signed().key() {
+                    // The first key that a new name comes with is the name's.
+                    self.said.insert(forged.signed().clone());
+                }
+                let event = self.advert(u, forged.signed().clone())?;
                 self.tell_nothing(event);
             }
             8 => {

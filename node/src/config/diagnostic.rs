@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::text::{Sources, Span};
+use super::text::{Sources, Span, line_of};
 use crate::errors::{Code, Lang};
 
 /// One error or warning.
@@ -86,7 +86,8 @@ impl Diagnostic {
     /// Does not show the line if it may hold a secret: the text could not be read, so nobody knows for sure.
     #[must_use]
     pub fn without_secrets_of(self, text: &str) -> Self {
-        let line = self.span.and_then(|span| text.lines().nth(span.line - 1)).unwrap_or_default().to_ascii_lowercase();
+        let line = self.span.and_then(|span| line_of(text, span.line));
+        let line = line.map(|at| text[at].to_ascii_lowercase()).unwrap_or_default();
         let doubtful = ["token", "secret", "password", "literal"].iter().any(|word| line.contains(word));
         if doubtful { self.hidden() } else { self }
     }

@@ -162,7 +162,7 @@ impl Default for Suite {
             Box::new(eng_progress::EngProgress::default()),
             Box::new(eng_bounds::EngBounds),
             Box::new(eng_quiet::EngQuiet),
-            Box::new(eng_no_misuse::EngNoMisuse),
+            Box::new(eng_no_misuse::EngNoMisuse::default()),
         ])
     }
 }
