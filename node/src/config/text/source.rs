@@ -38,8 +38,12 @@ impl Source {
     }
 
     fn mask(&self, begin: usize, text: &str) -> String {
-        let hidden = |at: usize| self.masked.iter().any(|range| range.contains(&(begin + at)));
-        text.char_indices().map(|(at, c)| if hidden(at) { '*' } else { c }).collect()
+        let mut hidden = vec![false; text.len()];
+        for range in &self.masked {
+            let (start, end) = (range.start.saturating_sub(begin), range.end.saturating_sub(begin));
+            hidden.get_mut(start..end.min(text.len())).into_iter().flatten().for_each(|hidden| *hidden = true);
+        }
+        text.char_indices().map(|(at, c)| if hidden.get(at) == Some(&true) { '*' } else { c }).collect()
     }
 }
 
