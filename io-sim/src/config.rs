@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::time::SimTime;
 
 /// The port that every host listens on.
-const PORT: u16 = 29_090;
+pub const PORT: u16 = 29_090;
 
 /// A host to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,26 +157,57 @@ impl HostConfig {
         config.network = Arc::from(self.network.as_str());
         config.psks = vec![Psk::from_token(self.token.as_bytes())];
         (config.seed, config.secret_seed, config.pins) = (seed, secret_seed, pins);
-        config.peers = self.peers.iter().map(peer).collect();
-        config.link.heartbeat = self.heartbeat;
-        config.link.dead_after = self.dead_after;
-        config.link.handshake_timeout = self.handshake_timeout;
-        config.link.reconnect_initial = self.reconnect_initial;
-        config.link.reconnect_max = self.reconnect_max;
-        config.link.accepts_per_sec = self.accepts_per_sec;
-        config.link.send_queue = self.send_queue;
-        config.link.allow = self.allow.iter().map(|name| Arc::from(name.as_str())).collect();
-        config.link.suite = self.suite;
-        config.route.metric = self.metric;
-        config.route.transit = self.transit;
-        config.route.max_hops = self.max_hops;
-        config.route.advert_interval_min = self.advert_interval_min;
-        config.route.advert_refresh = self.advert_refresh;
-        config.route.advert_expiry = self.advert_expiry;
-        config.message.max_payload = self.max_payload;
-        config.message.inbox = self.inbox;
-        config.message.retry_max = self.retry_max;
+        config.peers = self.peers();
+        (config.link, config.route, config.message) = (self.link(), self.route(), self.message());
         config
+    }
+
+    /// How the node's links are configured.
+    #[must_use]
+    pub fn link(&self) -> LinkConfig {
+        LinkConfig {
+            heartbeat: self.heartbeat,
+            dead_after: self.dead_after,
+            handshake_timeout: self.handshake_timeout,
+            reconnect_initial: self.reconnect_initial,
+            reconnect_max: self.reconnect_max,
+            accepts_per_sec: self.accepts_per_sec,
+            send_queue: self.send_queue,
+            allow: self.allow.iter().map(|name| Arc::from(name.as_str())).collect(),
+            suite: self.suite,
+            ..LinkConfig::default()
+        }
+    }
+
+    /// How the node's routing is configured.
+    #[must_use]
+    pub fn route(&self) -> RouteConfig {
+        RouteConfig {
+            metric: self.metric,
+            transit: self.transit,
+            max_hops: self.max_hops,
+            advert_interval_min: self.advert_interval_min,
+            advert_refresh: self.advert_refresh,
+            advert_expiry: self.advert_expiry,
+            ..RouteConfig::default()
+        }
+    }
+
+    /// How the node's messages are configured.
+    #[must_use]
+    pub fn message(&self) -> MessageConfig {
+        MessageConfig {
+            max_payload: self.max_payload,
+            inbox: self.inbox,
+            retry_max: self.retry_max,
+            ..MessageConfig::default()
+        }
+    }
+
+    /// The peers that the node dials.
+    #[must_use]
+    pub fn peers(&self) -> Vec<Peer> {
+        self.peers.iter().map(peer).collect()
     }
 }
 

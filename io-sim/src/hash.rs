@@ -9,11 +9,17 @@ use serde::Serialize;
 
 /// A hash in the making.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Hash64 {
+pub struct Hash64 {
     state: u64,
     word: u64,
     filled: u32,
     length: u64,
+}
+
+impl Default for Hash64 {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 const START: u64 = 0x243f_6a88_85a3_08d3;
@@ -21,18 +27,20 @@ const STEP: u64 = 0xa076_1d64_78bd_642f;
 const LAST: u64 = 0xe703_7ed1_a0b4_28db;
 
 impl Hash64 {
-    pub(crate) const fn new() -> Self {
+    /// Of nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
         Self { state: START, word: 0, filled: 0, length: 0 }
     }
 
     /// Mixes in one word.
     #[inline]
-    pub(crate) fn word(&mut self, word: u64) {
+    pub fn word(&mut self, word: u64) {
         self.bytes(&word.to_le_bytes());
     }
 
     /// Mixes in the postcard encoding of a value, which is never put together anywhere.
-    pub(crate) fn value(&mut self, value: &impl Serialize) {
+    pub fn value(&mut self, value: &impl Serialize) {
         // The flavour below never fails; a type that postcard cannot encode adds a mark that says so.
         if postcard::serialize_with_flavor(value, Streamed(self)).is_err() {
             self.word(u64::MAX);
@@ -41,7 +49,7 @@ impl Hash64 {
 
     /// Mixes in bytes.
     #[inline]
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+    pub fn bytes(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
@@ -61,7 +69,7 @@ impl Hash64 {
 
     /// The hash of everything so far.
     #[must_use]
-    pub(crate) const fn finish(&self) -> u64 {
+    pub const fn finish(&self) -> u64 {
         fold(fold(self.state ^ self.word, STEP) ^ self.length, LAST)
     }
 

@@ -63,6 +63,14 @@ impl Incoming {
         Some(message)
     }
 
+    /// The messages that are there, without taking them: the next one first.
+    pub fn peek(&mut self) -> impl ExactSizeIterator<Item = &Message> {
+        let mut more = VecDeque::new();
+        self.feed.try_take(&mut more);
+        self.taken.append(&mut more);
+        self.taken.iter()
+    }
+
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
         if self.taken.is_empty() && ready!(self.feed.poll_take(cx, &mut self.taken)).is_none() {
             return Poll::Ready(None);

@@ -66,7 +66,7 @@ mod tls;
 mod transport;
 
 pub use admission::AdmissionOptions;
-pub use data::DataError;
+pub use data::{DataError, MemoryDisk};
 pub use error::{IncomingError, RequestError, SendError, StartError, Stopped, TryPostError};
 pub use events::{Events, Notice};
 pub use incoming::Incoming;

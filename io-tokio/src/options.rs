@@ -9,7 +9,7 @@ use proto_core::{
     secure::{AWS_LC, Provider, Psk},
 };
 
-use crate::{admission::AdmissionOptions, tls::TlsOptions};
+use crate::{admission::AdmissionOptions, data::MemoryDisk, tls::TlsOptions};
 
 /// Everything that a node is started with. [`MeshOptions::new`] gives every default; change what differs.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct MeshOptions {
     pub peers: Vec<Peer>,
     /// Where identity, incarnation and known nodes are kept. `None`: nowhere; with every start the node is another one.
     pub data_dir: Option<PathBuf>,
+    /// Where incarnation and known nodes are kept if there is no data directory: for simulations, and tests of restarts.
+    pub memory: Option<MemoryDisk>,
     /// The identity key's file; `None`: `identity.key` in the data directory.
     pub identity_file: Option<PathBuf>,
     /// Who may connect.
@@ -60,6 +62,7 @@ impl MeshOptions {
             listen: Vec::new(),
             peers: Vec::new(),
             data_dir: None,
+            memory: None,
             identity_file: None,
             admission: AdmissionOptions::default(),
             tls: TlsOptions::default(),

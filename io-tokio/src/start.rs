@@ -82,7 +82,7 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
         arrivals,
         requests,
         egress: Egress::new(Arc::clone(&common.ready), options.deadline),
-        store: Store::new(file),
+        store: Store::new(file, options.memory.unwrap_or_default()),
         _data_dir: dir,
         state: ShellState::new(),
     };
@@ -120,12 +120,18 @@ fn load(options: &MeshOptions, clock: &mut impl Clock) -> Result<Kept, StartErro
     };
     let identity = Identity::from_seed(*seed, options.provider);
     let wall = clock.wall();
-    let incarnation = match &dir {
-        Some(dir) => next_incarnation(&dir.file("incarnation"), wall)?,
-        None => Incarnation(wall.0),
+    let (incarnation, file, pins) = match (&dir, &options.memory) {
+        (Some(dir), _) => {
+            let incarnation = next_incarnation(&dir.file("incarnation"), wall)?;
+            let (file, pins) = KnownNodes::open(&dir.file("known_nodes"))?;
+            (incarnation, Some(file), pins)
+        }
+        (None, Some(memory)) => {
+            let (incarnation, pins) = memory.start();
+            (incarnation, None, pins)
+        }
+        (None, None) => (Incarnation(wall.0), None, Vec::new()),
     };
-    let known = dir.as_ref().map(|dir| KnownNodes::open(&dir.file("known_nodes"))).transpose()?;
-    let (file, pins) = known.map_or((None, Vec::new()), |(file, pins)| (Some(file), pins));
     Ok(Kept { dir, identity, incarnation, pins, file })
 }
 

@@ -50,22 +50,18 @@ impl<T> Bounded<T> {
     }
 
     /// Puts `item` at the end, if the bounds and the rule allow it.
+    #[inline]
     pub fn push(&mut self, item: T, weight: usize) -> Pushed {
-        if self.fits(weight) {
-            self.weight += weight;
-            self.items.push_back((item, weight));
-            return Pushed::Kept;
+        if !self.fits(weight) {
+            return self.push_over(item, weight);
         }
-        match self.overflow {
-            Overflow::Refuse => {
-                self.dropped += 1;
-                Pushed::Refused
-            }
-            Overflow::DropOldest => self.push_by_dropping(item, weight),
-        }
+        self.weight += weight;
+        self.items.push_back((item, weight));
+        Pushed::Kept
     }
 
     /// Takes the item at the front.
+    #[inline]
     pub fn pop(&mut self) -> Option<T> {
         let (item, weight) = self.items.pop_front()?;
         self.weight -= weight;
@@ -114,12 +110,15 @@ impl<T> Bounded<T> {
         self.dropped
     }
 
+    #[inline]
     fn fits(&self, weight: usize) -> bool {
         self.items.len() < self.limit.count && weight <= self.limit.weight - self.weight
     }
 
-    fn push_by_dropping(&mut self, item: T, weight: usize) -> Pushed {
-        if weight > self.limit.weight || self.limit.count == 0 {
+    #[cold]
+    fn push_over(&mut self, item: T, weight: usize) -> Pushed {
+        let never = weight > self.limit.weight || self.limit.count == 0;
+        if self.overflow == Overflow::Refuse || never {
             self.dropped += 1;
             return Pushed::Refused;
         }

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use sim_tests::sweep::{self, Job};
+use sim_tests::{
+    run::Tier,
+    sweep::{self, Job},
+};
 
 /// Runs the mesh in simulation, under faults, and judges it.
 #[derive(Debug, Parser)]
@@ -32,6 +35,9 @@ pub(crate) enum Command {
     Replay {
         /// The file.
         file: PathBuf,
+        /// Where the nodes live: des or turmoil.
+        #[arg(long, default_value = "des", value_parser = tier)]
+        tier: Tier,
         /// Print what happens, line by line.
         #[arg(long)]
         log: bool,
@@ -43,6 +49,9 @@ pub(crate) enum Command {
         /// Its family; `all`: the one that a sweep over all gives it to.
         #[arg(long, default_value = "all")]
         scenario: String,
+        /// Where the nodes live: des or turmoil.
+        #[arg(long, default_value = "des", value_parser = tier)]
+        tier: Tier,
         /// Where to; by default `sim-tests/regressions/FAMILY-SEED.json`.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -75,11 +84,14 @@ pub(crate) struct Pick {
     /// The seed.
     #[arg(long)]
     pub(crate) seed: u64,
+    /// Where the nodes live: des or turmoil.
+    #[arg(long, default_value = "des", value_parser = tier)]
+    pub(crate) tier: Tier,
 }
 
 impl Pick {
     pub(crate) fn job(&self) -> Result<Job, String> {
-        Ok(Job::of(&sweep::families(&self.scenario)?, self.seed))
+        Ok(Job::of(&sweep::families(&self.scenario)?, self.seed, self.tier))
     }
 }
 
@@ -88,6 +100,9 @@ pub(crate) struct SweepArgs {
     /// Families, separated by commas, or `all`; the seeds are dealt out to them in turn.
     #[arg(long, default_value = "all")]
     pub(crate) scenario: String,
+    /// Where the nodes live: des, turmoil, or both, which runs every seed twice and counts it twice.
+    #[arg(long, default_value = "des", value_parser = tiers)]
+    pub(crate) tier: Tiers,
     /// How many seeds.
     #[arg(long, default_value_t = 100)]
     pub(crate) seeds: u64,
@@ -106,4 +121,16 @@ pub(crate) struct SweepArgs {
     /// Be nondeterministic on purpose: the sweep must fail.
     #[arg(long)]
     pub(crate) canary: bool,
+}
+
+/// One tier or several.
+#[derive(Clone, Debug)]
+pub(crate) struct Tiers(pub(crate) Vec<Tier>);
+
+fn tier(name: &str) -> Result<Tier, String> {
+    Tier::of(name).ok_or_else(|| String::from("des and turmoil are known"))
+}
+
+fn tiers(name: &str) -> Result<Tiers, String> {
+    if name == "both" { Ok(Tiers(Tier::ALL.to_vec())) } else { tier(name).map(|tier| Tiers(vec![tier])) }
 }

@@ -12,4 +12,5 @@ pub mod shrink;
 pub mod snapshot;
 mod stopwatch;
 pub mod sweep;
+pub mod turmoil;
 pub mod verdict;

@@ -16,10 +16,11 @@ use clap::Parser as _;
 use cli::{Cli, Command, Pick, SweepArgs};
 use sim_tests::{
     generate,
-    run::{self, Options},
+    run::{self, Options, Tier},
     scenario::Scenario,
     shrink::{self, Budget},
     sweep::{self, Job, Sweep, worker},
+    turmoil,
     verdict::{Report, Verdict, Violation},
 };
 
@@ -27,10 +28,10 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Sweep(args) => sweep(&args),
         Command::Run { pick, log, save } => run(&pick, log, save.as_deref()),
-        Command::Replay { file, log } => replay(&file, log),
-        Command::Shrink { seed, scenario, out, seconds, runs } => {
+        Command::Replay { file, tier, log } => replay(&file, tier, log),
+        Command::Shrink { seed, scenario, tier, out, seconds, runs } => {
             let budget = Budget { runs, time: Duration::from_secs(seconds) };
-            shrink(&Pick { scenario, seed }, out, budget)
+            shrink(&Pick { scenario, seed, tier }, out, budget)
         }
         Command::List => list(),
         Command::Canary => canary(),
@@ -56,6 +57,7 @@ fn sweep(args: &SweepArgs) -> Outcome {
     let sweep = Sweep {
         program: std::env::current_exe().map_err(|error| error.to_string())?,
         families: sweep::families(&args.scenario)?,
+        tiers: args.tier.0.clone(),
         from: args.from,
         seeds: args.seeds,
         jobs: args.jobs,
@@ -64,7 +66,7 @@ fn sweep(args: &SweepArgs) -> Outcome {
         canary: args.canary,
     };
     let summary = sweep.run(|job, violation| {
-        println!("FAILED {} seed {}: {violation}\n  {}", job.family, job.seed, job.command());
+        println!("FAILED {job}: {violation}\n  {}", job.command());
     });
     println!("{summary}");
     Ok(summary.ok())
@@ -76,18 +78,22 @@ fn run(pick: &Pick, log: bool, save: Option<&Path>) -> Outcome {
     if let Some(path) = save {
         write(path, &scenario)?;
     }
-    Ok(tell(&scenario, log, &job.command()))
+    Ok(tell(&scenario, job.tier, log, &job.command()))
 }
 
-fn replay(file: &Path, log: bool) -> Outcome {
+fn replay(file: &Path, tier: Tier, log: bool) -> Outcome {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let scenario = Scenario::from_json(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-    Ok(tell(&scenario, log, &format!("cargo run --release -p sim-tests -- replay {}", file.display())))
+    let command = format!("cargo run --release -p sim-tests -- replay {} --tier {tier}", file.display());
+    Ok(tell(&scenario, tier, log, &command))
 }
 
 /// Runs a scenario and prints what came of it.
-fn tell(scenario: &Scenario, log: bool, command: &str) -> bool {
-    let options = Options { canary: false, log: log.then_some(|line| println!("{line}")) };
+fn tell(scenario: &Scenario, tier: Tier, log: bool, command: &str) -> bool {
+    if tier == Tier::Turmoil {
+        turmoil::unsupported(scenario).iter().for_each(|what| println!("left out on this tier: {what}"));
+    }
+    let options = Options { tier, log: log.then_some(|line| println!("{line}")), ..Options::default() };
     match run::guarded(scenario, options) {
         Verdict::Ok(Report { hash, sim_ms, steps, settled_ms, counts }) => {
             println!("{} seed {}: ok, hash {hash:016x}", scenario.name, scenario.seed);
@@ -105,20 +111,20 @@ fn tell(scenario: &Scenario, log: bool, command: &str) -> bool {
 fn shrink(pick: &Pick, out: Option<PathBuf>, budget: Budget) -> Outcome {
     let job = pick.job()?;
     let scenario = generated(job)?;
-    let quiet = Options::default();
+    let quiet = Options { tier: job.tier, ..Options::default() };
     let Verdict::Violation(violation) = run::guarded(&scenario, quiet) else {
-        println!("{} seed {} breaks nothing: there is nothing to shrink", job.family, job.seed);
+        println!("{job} breaks nothing: there is nothing to shrink");
         return Ok(true);
     };
     println!("{violation}");
     let mut shrunk = shrink::shrink(&scenario, &violation, budget, |scenario| run::guarded(scenario, quiet));
-    shrunk.scenario.note = format!("{} seed {} broke {}", job.family, job.seed, shrunk.violation);
+    shrunk.scenario.note = format!("{job} broke {}", shrunk.violation);
     println!("{}", size("before", &scenario));
     println!("{}, after {} runs", size("after ", &shrunk.scenario), shrunk.runs);
     println!("{}", shrunk.violation);
     let out = out.unwrap_or_else(|| format!("sim-tests/regressions/{}-{}.json", job.family, job.seed).into());
     write(&out, &shrunk.scenario)?;
-    println!("cargo run --release -p sim-tests -- replay {}", out.display());
+    println!("cargo run --release -p sim-tests -- replay {} --tier {}", out.display(), job.tier);
     Ok(false)
 }
 
@@ -140,6 +146,7 @@ fn canary() -> Outcome {
     let sweep = Sweep {
         program: std::env::current_exe().map_err(|error| error.to_string())?,
         families: sweep::families("mesh5")?,
+        tiers: vec![Tier::Des],
         from: 1,
         seeds,
         jobs: 1,
@@ -149,7 +156,7 @@ fn canary() -> Outcome {
     };
     let mut caught = 0;
     sweep.run(|job, violation: &Violation| {
-        println!("caught {} seed {}: {violation}", job.family, job.seed);
+        println!("caught {job}: {violation}");
         caught += u64::from(violation.invariant == "determinism");
     });
     println!("canary: {caught} of {seeds} caught");

@@ -2,12 +2,16 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use sim_tests::sweep::{Sweep, TWICE_LEAST, families};
+use sim_tests::{
+    run::Tier,
+    sweep::{Sweep, TWICE_LEAST, families},
+};
 
 fn sweep(canary: bool) -> Vec<String> {
     let sweep = Sweep {
         program: PathBuf::from(env!("CARGO_BIN_EXE_sim-tests")),
         families: families("restart").expect("it exists"),
+        tiers: vec![Tier::Des],
         from: 1,
         seeds: TWICE_LEAST,
         jobs: 2,

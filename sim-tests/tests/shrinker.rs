@@ -48,7 +48,9 @@ fn bug(scenario: &Scenario) -> Verdict {
 fn only_what_matters_is_left() {
     let found = shrunk(Budget::default(), bug);
     let Scenario { faults, workload, hosts, .. } = &found.scenario;
-    assert_eq!((faults.len(), workload.len(), hosts.len()), (2, 1, 2));
+    assert_eq!((faults.len(), workload.len()), (2, 1));
+    // At most one host each that crashes, is killed, sends and receives.
+    assert!(hosts.len() <= 4, "{} hosts", hosts.len());
     assert!(matches!(workload[0].op, Op::Send { bytes: 16, deadline_ms: 1_000, .. }), "{workload:?}");
     assert!(hosts.iter().all(|host| host.template.peers.is_empty()));
     assert_eq!((found.scenario.seed, found.scenario.check()), (0, Ok(())));

@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use sim_tests::{generate::FAMILIES, sweep::Sweep};
+use sim_tests::{generate::FAMILIES, run::Tier, sweep::Sweep};
 
 /// Seeds of each family.
 const SEEDS_EACH: u64 = 6;
@@ -13,6 +13,7 @@ fn every_family_holds_and_every_double_run_agrees() {
     let sweep = Sweep {
         program: PathBuf::from(env!("CARGO_BIN_EXE_sim-tests")),
         families: FAMILIES.iter().collect(),
+        tiers: vec![Tier::Des],
         from: 1,
         seeds: SEEDS_EACH * FAMILIES.len() as u64,
         jobs: 2,

@@ -24,6 +24,7 @@ mod wire;
 
 pub use datagram::{DropReason, Verdict};
 pub use partition::Partition;
+pub use path::{Lost, Paths};
 pub use spec::{LinkSpec, Loss};
 pub(crate) use stream::{Side, StreamId};
 
@@ -37,7 +38,6 @@ use proto_core::{
 };
 
 use self::{
-    path::Paths,
     stream::Stream,
     wire::{Kernel, Power, Wire},
 };
@@ -212,7 +212,7 @@ impl Net {
 
     /// Cuts paths until [`Net::heal`].
     pub(crate) fn partition(&mut self, partition: &Partition) {
-        self.paths.cut(|src, dst| partition.cuts(HostId(src), HostId(dst)));
+        self.paths.partition(partition);
     }
 
     /// Ends every partition.

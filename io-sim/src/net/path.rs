@@ -2,9 +2,14 @@
 
 use core::time::Duration;
 
-use super::spec::{LinkSpec, Loss};
+use super::{
+    partition::Partition,
+    spec::{LinkSpec, Loss},
+    stream::{RTO_MAX, RTO_MIN},
+};
 use crate::{
     canary,
+    host::HostId,
     rng::{Dice, Draws, Label},
     time::{SimTime, nanos},
 };
@@ -89,9 +94,10 @@ impl Path {
     }
 }
 
-/// All paths.
+/// All paths. A world has its own; an overlay over another simulator's network makes one with [`Paths::of_hosts`], so that
+/// both lose and delay alike.
 #[derive(Debug)]
-pub(crate) struct Paths {
+pub struct Paths {
     rows: Vec<Vec<Path>>,
     usual: LinkSpec,
     pub(super) dice: Dice,
@@ -101,6 +107,14 @@ pub(crate) struct Paths {
 impl Paths {
     pub(super) const fn new(usual: LinkSpec, dice: Dice, canary: bool) -> Self {
         Self { rows: Vec::new(), usual, dice, canary }
+    }
+
+    /// The paths between so many hosts. Equal seeds give equal fates; `canary`: nondeterministic on purpose.
+    #[must_use]
+    pub fn of_hosts(hosts: usize, usual: LinkSpec, seed: u64, canary: bool) -> Self {
+        let mut paths = Self::new(usual, Dice::new(seed), canary);
+        (0..hosts).for_each(|_| paths.add_host());
+        paths
     }
 
     /// One more host, with paths to and from all others.
@@ -124,6 +138,31 @@ impl Paths {
         &mut self.rows[src as usize][dst as usize]
     }
 
+    /// Changes what one direction is like.
+    pub fn reshape(&mut self, from: HostId, to: HostId, spec: LinkSpec) {
+        self.get_mut(from.0, to.0).spec = spec;
+    }
+
+    /// Lets a partition begin.
+    pub fn partition(&mut self, partition: &Partition) {
+        self.cut(|src, dst| partition.cuts(HostId(src), HostId(dst)));
+    }
+
+    /// Whether some partition cuts this direction.
+    #[must_use]
+    pub fn is_cut(&self, from: HostId, to: HostId) -> bool {
+        self.get(from.0, to.0).is_cut()
+    }
+
+    /// How long a sender waits until it sends something lost again: a round trip if the receiver asks for it, the
+    /// timeout otherwise, which doubles with every loss in a row.
+    #[must_use]
+    pub fn retransmit_after(&self, from: HostId, to: HostId, losses: u32, lost: Lost) -> Duration {
+        let round_trip = self.get(from.0, to.0).spec.latency + self.get(to.0, from.0).spec.latency;
+        let timeout = (round_trip * 2).max(RTO_MIN).saturating_mul(1 << losses.min(16)).min(RTO_MAX);
+        if lost.noticed { round_trip } else { timeout }
+    }
+
     /// Cuts every path that `cuts` names, once more.
     pub(super) fn cut(&mut self, cuts: impl Fn(u32, u32) -> bool) {
         for (src, row) in (0..).zip(&mut self.rows) {
@@ -134,7 +173,7 @@ impl Paths {
     }
 
     /// Ends every cut.
-    pub(super) fn heal(&mut self) {
+    pub fn heal(&mut self) {
         self.rows.iter_mut().flatten().for_each(|path| path.cuts = 0);
     }
 
@@ -142,8 +181,8 @@ impl Paths {
     ///
     /// # Errors
     /// [`Lost`] if one of them is lost.
-    pub(super) fn carry(&mut self, now: SimTime, src: u32, dst: u32, len: usize) -> Result<SimTime, Lost> {
-        let (dice, canary) = (self.dice, self.canary);
+    pub fn carry(&mut self, now: SimTime, from: HostId, to: HostId, len: usize) -> Result<SimTime, Lost> {
+        let (dice, canary, src, dst) = (self.dice, self.canary, from.0, to.0);
         let path = self.get_mut(src, dst);
         let mut draws = path.next_packet(dice, src, dst);
         let payload = usize::from(path.spec.mtu).saturating_sub(HEADERS).max(1);
@@ -168,7 +207,7 @@ const HEADERS: usize = 52;
 
 /// A packet of a stream was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Lost {
+pub struct Lost {
     /// Packets behind it arrived, so the sender learns of it within a round trip.
-    pub(super) noticed: bool,
+    pub noticed: bool,
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    NetEvent, Side, StreamId,
-    stream::{CHUNK_MAX, Chunk, Content, Pipe, RTO_MAX, RTO_MIN},
+    Lost, NetEvent, Side, StreamId,
+    stream::{CHUNK_MAX, Chunk, Content, Pipe},
     wire::Wire,
 };
 use crate::{host::HostId, rng::Label, time::SimTime};
@@ -40,9 +40,7 @@ impl Pipe {
         wire: &mut Wire<'_, '_>,
     ) {
         let now = wire.now();
-        let round_trip = wire.paths.get(src.0, dst.0).spec.latency + wire.paths.get(dst.0, src.0).spec.latency;
-        let timeout = (round_trip * 2).max(RTO_MIN).saturating_mul(1 << self.losses.min(16)).min(RTO_MAX);
-        let wait = if noticed { round_trip } else { timeout };
+        let wait = wire.paths.retransmit_after(src, dst, self.losses, Lost { noticed });
         self.losses += u32::from(!noticed);
         self.unheard_since.get_or_insert(now);
         self.stalled = true;

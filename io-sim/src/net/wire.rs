@@ -7,10 +7,7 @@ use proto_core::{
     node::{ChannelEvent, Input},
 };
 
-use super::{
-    Inbound, NetCx, NetEvent, Side, StreamId,
-    path::{Lost, Paths},
-};
+use super::{Inbound, Lost, NetCx, NetEvent, Paths, Side, StreamId};
 use crate::{
     host::HostId,
     rng::{Draws, Label},
@@ -75,7 +72,7 @@ impl Wire<'_, '_> {
 
     pub(super) fn carry(&mut self, src: HostId, dst: HostId, len: usize) -> Result<SimTime, Lost> {
         self.cx.stats.segments += 1;
-        let carried = self.paths.carry(self.cx.schedule.now(), src.0, dst.0, len);
+        let carried = self.paths.carry(self.cx.schedule.now(), src, dst, len);
         self.cx.stats.segments_lost += u64::from(carried.is_err());
         carried
     }

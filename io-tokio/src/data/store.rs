@@ -18,7 +18,7 @@ use proto_core::{
 use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::error;
 
-use super::known_nodes::KnownNodes;
+use super::{known_nodes::KnownNodes, memory::MemoryDisk};
 
 /// The store of one node.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 enum State {
     /// Nothing outlives the process.
-    Memory,
+    Memory(MemoryDisk),
     /// Nothing under way.
     Idle(KnownNodes),
     /// A write up to this ticket is under way.
@@ -43,15 +43,21 @@ enum State {
 
 impl Store {
     /// A store in a file, or in memory.
-    pub(crate) fn new(file: Option<KnownNodes>) -> Self {
-        Self { state: file.map_or(State::Memory, State::Idle), waiting: Vec::new(), last: None }
+    pub(crate) fn new(file: Option<KnownNodes>, memory: MemoryDisk) -> Self {
+        Self { state: file.map_or(State::Memory(memory), State::Idle), waiting: Vec::new(), last: None }
     }
 
     /// Takes a record to be made durable.
     pub(crate) fn persist(&mut self, ticket: Ticket, record: Record) {
         self.last = Some(ticket);
-        match self.state {
-            State::Memory | State::Failed => {}
+        match &self.state {
+            State::Memory(disk) => {
+                if !disk.append(record) {
+                    error!("the store failed: nothing is durable from here on");
+                    self.state = State::Failed;
+                }
+            }
+            State::Failed => {}
             State::Idle(_) | State::Writing(..) => self.waiting.push(record),
         }
     }
@@ -65,8 +71,8 @@ impl Store {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Input> {
         loop {
             match mem::replace(&mut self.state, State::Failed) {
-                State::Memory => {
-                    self.state = State::Memory;
+                State::Memory(disk) => {
+                    self.state = State::Memory(disk);
                     return self.last.take().map(|upto| Input::Persisted { upto, durable: true });
                 }
                 State::Failed => return self.last.take().map(|upto| Input::Persisted { upto, durable: false }),
@@ -123,7 +129,7 @@ mod tests {
     async fn tickets_are_acknowledged_in_order_and_together() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("known_nodes");
-        let mut store = Store::new(Some(KnownNodes::open(&path).unwrap().0));
+        let mut store = Store::new(Some(KnownNodes::open(&path).unwrap().0), MemoryDisk::new());
         store.persist(Ticket(1), record("a"));
         store.persist(Ticket(2), record("b"));
         assert_eq!(told(&mut store).await, Input::Persisted { upto: Ticket(2), durable: true });
@@ -140,7 +146,7 @@ mod tests {
         let path = dir.path().join("known_nodes");
         std::fs::write(&path, "").unwrap();
         let read_only = KnownNodes::read_only(&path);
-        let mut store = Store::new(Some(read_only));
+        let mut store = Store::new(Some(read_only), MemoryDisk::new());
         store.persist(Ticket(1), record("a"));
         assert_eq!(told(&mut store).await, Input::Persisted { upto: Ticket(1), durable: false });
         store.persist(Ticket(2), record("b"));
@@ -150,8 +156,19 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_file_everything_is_acknowledged_at_once() {
-        let mut store = Store::new(None);
+        let mut store = Store::new(None, MemoryDisk::new());
         store.persist(Ticket(1), record("a"));
         assert_eq!(told(&mut store).await, Input::Persisted { upto: Ticket(1), durable: true });
+    }
+
+    #[tokio::test]
+    async fn a_broken_memory_is_a_failed_store() {
+        let disk = MemoryDisk::new();
+        let mut store = Store::new(None, disk.clone());
+        disk.fail();
+        for ticket in [1, 2] {
+            store.persist(Ticket(ticket), record("a"));
+            assert_eq!(told(&mut store).await, Input::Persisted { upto: Ticket(ticket), durable: false });
+        }
     }
 }

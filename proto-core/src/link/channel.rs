@@ -20,6 +20,7 @@ use bytes::{Bytes, BytesMut};
 use super::{
     Effect, Lane, LinkId,
     dialers::DialerId,
+    lanes::Outgoing,
     live::{Due, Live},
     own::Own,
     sealed::Sealed,
@@ -35,7 +36,7 @@ use crate::{
     secure::{Handshake, PeerIdentity, Session, Step},
     time::Time,
     wire::{
-        Frame, Kind,
+        Encoded, Frame, Kind,
         v1::{Bye, ByeCode, Hello, Ping, Pong},
     },
 };
@@ -176,7 +177,7 @@ impl Channel {
             Stage::Greeting { sealed, .. } => match sealed.next(cx, &mut self.input) {
                 Ok(None) => Progress::Idle,
                 Ok(Some(frame)) => {
-                    self.left = frame.kind == Kind::Bye;
+                    self.left = frame.kind() == Kind::Bye;
                     greeted(own, &frame)
                 }
                 Err(violation) => Progress::Over(violation.into()),
@@ -211,7 +212,8 @@ impl Channel {
     ///
     /// # Errors
     /// [`DropReason`] if the link is not up, or the lane refuses.
-    pub(super) fn send(&mut self, cx: &mut Cx<'_>, lane: Lane, frame: Frame) -> Result<(), DropReason> {
+    #[inline]
+    pub(super) fn send(&mut self, cx: &mut Cx<'_>, lane: Lane, frame: impl Into<Outgoing>) -> Result<(), DropReason> {
         if self.live().is_none() || self.overflowed {
             return Err(DropReason::NoRoute);
         }
@@ -396,7 +398,7 @@ impl Channel {
             live.heard(cx.now);
             self.traffic.frames_in += 1;
             cx.probe.count(Counter::FramesIn);
-            match frame.kind {
+            match frame.kind() {
                 Kind::Data
                 | Kind::Ack
                 | Kind::Advert
@@ -423,14 +425,15 @@ impl Channel {
                     self.left = true;
                     return Ok(Progress::Over(farewell(frame.header()?)));
                 }
-                Kind::Hello => return Err(Violation::Unexpected { kind: frame.kind as u8 }),
+                Kind::Hello => return Err(Violation::Unexpected { kind: frame.kind() as u8 }),
             }
         }
         Ok(Progress::Idle)
     }
 
     /// Puts a frame on a lane, and says whether it is in. A control lane that is full dooms the link.
-    fn push(&mut self, cx: &mut Cx<'_>, lane: Lane, frame: Frame) -> bool {
+    #[inline]
+    fn push(&mut self, cx: &mut Cx<'_>, lane: Lane, frame: impl Into<Outgoing>) -> bool {
         let (Stage::Greeting { sealed, .. } | Stage::Up { sealed, .. }) = &mut self.stage else { return false };
         match sealed.push(cx, lane, frame) {
             Pushed::Kept | Pushed::Dropped(_) => {
@@ -465,8 +468,8 @@ pub(super) const fn has_window(outstanding: u64) -> bool {
 }
 
 /// What the first frame of a peer means.
-fn greeted(own: &Own, frame: &Frame) -> Progress {
-    let decoded = match frame.kind {
+fn greeted(own: &Own, frame: &Encoded) -> Progress {
+    let decoded = match frame.kind() {
         Kind::Hello => frame.header::<Hello>().map(|hello| match own.versions.agree(&hello) {
             Some(_) => Progress::Greeted(hello),
             None => Progress::Over(CloseReason::VersionMismatch),
@@ -482,7 +485,7 @@ fn greeted(own: &Own, frame: &Frame) -> Progress {
         | Kind::Ack
         | Kind::Reset
         | Kind::Probe
-        | Kind::ProbeReply => Err(Violation::Unexpected { kind: frame.kind as u8 }),
+        | Kind::ProbeReply => Err(Violation::Unexpected { kind: frame.kind() as u8 }),
     };
     decoded.unwrap_or_else(|violation| Progress::Over(violation.into()))
 }

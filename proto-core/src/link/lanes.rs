@@ -20,7 +20,7 @@ use crate::{
         PIECE_MIN, RECORD_MAX, RECORD_TARGET,
     },
     queue::{Bounded, Limit, Overflow, Pushed},
-    wire::Frame,
+    wire::{Encoded, Frame},
 };
 
 /// Frames that wait to be sealed.
@@ -35,15 +35,76 @@ pub(super) struct Lanes {
 #[derive(Debug)]
 struct Queue {
     lane: Lane,
-    waiting: Bounded<Frame>,
+    waiting: Bounded<Outgoing>,
     cut: Option<Cut>,
 }
 
 /// A frame of which the first `sent` bytes lie in earlier records.
 #[derive(Debug)]
 struct Cut {
-    frame: Frame,
+    frame: Outgoing,
     sent: usize,
+}
+
+/// A frame on its way out.
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    /// Of this node.
+    Own(Frame),
+    /// Of another, passing through.
+    Passing(Encoded),
+}
+
+impl From<Frame> for Outgoing {
+    #[inline]
+    fn from(frame: Frame) -> Self {
+        Self::Own(frame)
+    }
+}
+
+impl From<Encoded> for Outgoing {
+    #[inline]
+    fn from(frame: Encoded) -> Self {
+        Self::Passing(frame)
+    }
+}
+
+impl Outgoing {
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Self::Own(frame) => frame.len(),
+            Self::Passing(frame) => frame.len(),
+        }
+    }
+
+    #[inline]
+    fn put(&self, out: &mut BytesMut) {
+        match self {
+            Self::Own(frame) => frame.put(out),
+            Self::Passing(frame) => frame.put(out),
+        }
+    }
+
+    /// Appends bytes `from..from + len` of it as it is on the wire.
+    fn put_piece(&self, out: &mut BytesMut, from: usize, len: usize) {
+        let prelude;
+        let parts = match self {
+            Self::Own(frame) => {
+                prelude = frame.prelude().encode();
+                [&prelude[..], &frame.head[..], &frame.body[..]]
+            }
+            Self::Passing(frame) => frame.parts(),
+        };
+        let (mut skip, mut left) = (from, len);
+        for part in parts {
+            let begin = skip.min(part.len());
+            let end = (begin + left).min(part.len());
+            out.put_slice(&part[begin..end]);
+            skip -= begin;
+            left -= end - begin;
+        }
+    }
 }
 
 impl Lanes {
@@ -62,7 +123,9 @@ impl Lanes {
     }
 
     /// Puts a frame at the end of a lane, if its bound and rule allow it.
-    pub(super) fn push(&mut self, lane: Lane, frame: Frame) -> Pushed {
+    #[inline]
+    pub(super) fn push(&mut self, lane: Lane, frame: impl Into<Outgoing>) -> Pushed {
+        let frame = frame.into();
         let weight = frame.len();
         match lane {
             Lane::Control => self.control.waiting.push(frame, weight),
@@ -135,7 +198,7 @@ impl Queue {
     fn rest_of_first(&self) -> Option<usize> {
         match &self.cut {
             Some(cut) => Some(cut.frame.len() - cut.sent),
-            None => self.waiting.front().map(Frame::len),
+            None => self.waiting.front().map(Outgoing::len),
         }
     }
 
@@ -144,12 +207,11 @@ impl Queue {
         if let Some(Cut { frame, sent }) = self.cut.take() {
             let len = frame.len() - sent;
             put_header(out, self.lane, false, true, len);
-            put_piece(out, &frame, sent, len);
-        } else if let Some(frame) = self.waiting.pop() {
+            frame.put_piece(out, sent, len);
+        } else if let Some(frame) = self.waiting.front() {
             put_header(out, self.lane, true, true, frame.len());
-            out.put_slice(&frame.prelude().encode());
-            out.put_slice(&frame.head);
-            out.put_slice(&frame.body);
+            frame.put(out);
+            self.waiting.pop();
         }
     }
 
@@ -158,7 +220,7 @@ impl Queue {
         let next = self.cut.take().or_else(|| self.waiting.pop().map(|frame| Cut { frame, sent: 0 }));
         let Some(mut cut) = next else { return };
         put_header(out, self.lane, cut.sent == 0, false, len);
-        put_piece(out, &cut.frame, cut.sent, len);
+        cut.frame.put_piece(out, cut.sent, len);
         cut.sent += len;
         self.cut = Some(cut);
     }
@@ -168,18 +230,6 @@ fn put_header(out: &mut BytesMut, lane: Lane, start: bool, end: bool, len: usize
     debug_assert!(len <= RECORD_MAX, "a piece fits a record");
     let len = u16::try_from(len).unwrap_or(u16::MAX);
     out.put_slice(&Segment { lane, start, end, len }.encode());
-}
-
-/// Appends bytes `from..from + len` of an encoded frame.
-fn put_piece(out: &mut BytesMut, frame: &Frame, from: usize, len: usize) {
-    let (mut skip, mut left) = (from, len);
-    for part in [&frame.prelude().encode()[..], &frame.head[..], &frame.body[..]] {
-        let begin = skip.min(part.len());
-        let end = (begin + left).min(part.len());
-        out.put_slice(&part[begin..end]);
-        skip -= begin;
-        left -= end - begin;
-    }
 }
 
 #[cfg(test)]

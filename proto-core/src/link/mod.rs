@@ -36,7 +36,7 @@ use crate::{
     id::{ChannelId, DialId, Incarnation, NodeAddr, NodeName},
     node::{Endpoint, Peer},
     secure::PublicKey,
-    wire::Frame,
+    wire::Encoded,
 };
 
 /// A link that is up. Stale once it is down; never reused for another.
@@ -184,7 +184,7 @@ pub enum Effect {
         /// Where.
         link: LinkId,
         /// What.
-        frame: Frame,
+        frame: Encoded,
     },
     /// The embedder broke the contract.
     Misuse(Misuse),

@@ -3,7 +3,13 @@
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
-use super::{Lane, channel::has_window, lanes::Lanes, reassembly::Reassembly, segment::SEGMENT_LEN};
+use super::{
+    Lane,
+    channel::has_window,
+    lanes::{Lanes, Outgoing},
+    reassembly::Reassembly,
+    segment::SEGMENT_LEN,
+};
 use crate::{
     cx::Cx,
     error::{Part, Violation},
@@ -11,7 +17,7 @@ use crate::{
     probe::Counter,
     queue::Pushed,
     secure::{PeerIdentity, Session},
-    wire::Frame,
+    wire::{Encoded, Frame},
 };
 
 /// A session with its lanes.
@@ -48,7 +54,8 @@ impl Sealed {
     }
 
     /// Puts a frame on a lane; counts the older ones that it pushed out.
-    pub(super) fn push(&mut self, cx: &mut Cx<'_>, lane: Lane, frame: Frame) -> Pushed {
+    #[inline]
+    pub(super) fn push(&mut self, cx: &mut Cx<'_>, lane: Lane, frame: impl Into<Outgoing>) -> Pushed {
         let pushed = self.lanes.push(lane, frame);
         match pushed {
             Pushed::Kept => cx.probe.count(Counter::FramesOut),
@@ -98,11 +105,11 @@ impl Sealed {
     ///
     /// # Errors
     /// [`Violation`]; the channel is of no more use then.
-    pub(super) fn next(&mut self, cx: &mut Cx<'_>, input: &mut BytesMut) -> Result<Option<Frame>, Violation> {
+    pub(super) fn next(&mut self, cx: &mut Cx<'_>, input: &mut BytesMut) -> Result<Option<Encoded>, Violation> {
         loop {
             while self.record.has_remaining() {
                 let Some(bytes) = self.reassembly.take(&mut self.record)? else { continue };
-                match Frame::parse(bytes)? {
+                match Encoded::parse(bytes)? {
                     Some(frame) => return Ok(Some(frame)),
                     None => cx.probe.count(Counter::UnknownKind),
                 }

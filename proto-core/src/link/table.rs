@@ -21,6 +21,7 @@ use super::{
     dialer::{Attempt, Dialer},
     dialers::{DialerId, Dialers, Known},
     judge::End,
+    lanes::Outgoing,
     own::Own,
     sealed::Sealed,
     view::{DialerState, DialerView, LinkView},
@@ -38,7 +39,7 @@ use crate::{
     secure::Pins,
     time::Time,
     timers::{DeadlineIndex, earlier},
-    wire::Frame,
+    wire::{Encoded, Frame},
 };
 
 /// All links of a node, up or on their way up, and the peers it dials.
@@ -158,10 +159,15 @@ impl Links {
     /// [`DropReason`] if the link is gone or the lane refuses. A control lane that refuses closes its link at the next
     /// timeout.
     pub fn send(&mut self, cx: &mut Cx<'_>, link: LinkId, lane: Lane, frame: Frame) -> Result<(), DropReason> {
-        let channel = self.channels.get_mut(link.retag()).ok_or(DropReason::NoRoute)?;
-        let sent = channel.send(cx, lane, frame);
-        self.list(cx.now, link);
-        sent
+        self.put(cx, link, lane, frame)
+    }
+
+    /// Puts a frame of another node on the data lane of a link, as [`Links::send`] does one of this node.
+    ///
+    /// # Errors
+    /// [`DropReason`] if the link is gone or the lane refuses.
+    pub fn forward(&mut self, cx: &mut Cx<'_>, link: LinkId, frame: Encoded) -> Result<(), DropReason> {
+        self.put(cx, link, Lane::Data, frame)
     }
 
     /// Closes a link, for instance one whose peer broke the protocol of a machine above.
@@ -209,6 +215,16 @@ impl Links {
         let deadline = self.channels.get(link.retag()).and_then(Channel::poll_timeout);
         self.deadlines.set(link, deadline);
         self.list(now, link);
+    }
+
+    #[inline]
+    fn put(&mut self, cx: &mut Cx<'_>, link: LinkId, lane: Lane, frame: impl Into<Outgoing>) -> Result<(), DropReason> {
+        let channel = self.channels.get_mut(link.retag()).ok_or(DropReason::NoRoute)?;
+        let sent = channel.send(cx, lane, frame);
+        if !channel.listed {
+            self.list(cx.now, link);
+        }
+        sent
     }
 
     fn list(&mut self, now: Time, link: LinkId) {

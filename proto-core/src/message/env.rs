@@ -26,17 +26,19 @@ use crate::{
 pub(super) struct Me {
     pub(super) addr: NodeAddr,
     pub(super) incarnation: Incarnation,
-    hops: u8,
+    /// Links that a frame may cross after the one it is sent on.
+    hops_left: u8,
 }
 
 impl Me {
     pub(super) fn new(config: &Config) -> Self {
-        Self { addr: config.name.addr(), incarnation: config.incarnation, hops: config.route.max_hops }
+        let hops_left = config.route.max_hops.saturating_sub(1);
+        Self { addr: config.name.addr(), incarnation: config.incarnation, hops_left }
     }
 
     /// The route's part of a header for `dst`.
     pub(super) const fn transit(&self, dst: NodeAddr, path: u16) -> v1::Transit {
-        v1::Transit { hops_left: self.hops, dst, src: self.addr, flow: path }
+        v1::Transit { hops_left: self.hops_left, dst, src: self.addr, flow: path }
     }
 
     /// The path number of everything that goes from here to `dst`: one pair of nodes keeps to one path, so its messages

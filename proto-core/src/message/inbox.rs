@@ -55,10 +55,12 @@ impl Inbox {
         if len > self.max_payload {
             return Admission::Refused(RefusalCode::TooLarge);
         }
-        let client = match (to_client, self.clients.get(to_client)) {
-            ("", _) => None,
-            (_, Some(client)) => Some(client.clone()),
-            (_, None) => return Admission::Refused(RefusalCode::NoSuchClient),
+        let client = match to_client {
+            "" => None,
+            name => match self.clients.get(name) {
+                Some(client) => Some(client.clone()),
+                None => return Admission::Refused(RefusalCode::NoSuchClient),
+            },
         };
         if self.taken >= self.places {
             return Admission::Full;

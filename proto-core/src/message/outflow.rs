@@ -30,7 +30,7 @@ use crate::{
     probe::Counter,
     time::Time,
     timers::earlier,
-    wire::{Frame, Kind, v1},
+    wire::{Frame, v1},
 };
 
 /// Selectively acknowledged messages above a hole that prove it lost.
@@ -435,13 +435,9 @@ impl Outflow {
 
     fn transmit_new(&mut self, env: &mut Env<'_>, parcel: Parcel) {
         self.flight_bytes += parcel.payload.len();
-        let seq = self.next();
-        let frame = self.frame(env, seq, &parcel);
+        self.forward(env, self.next(), &parcel);
         self.flight.push(parcel.deadline, Flying { parcel, sent: env.now, held: false, again: false });
         self.told = self.flight.first();
-        if let Some(frame) = frame {
-            env.forward(self.to, self.path, frame);
-        }
     }
 
     fn transmit_again(&mut self, env: &mut Env<'_>, seq: u64) {
@@ -449,24 +445,27 @@ impl Outflow {
         flying.sent = env.now;
         flying.again = true;
         let parcel = flying.parcel.clone();
-        let Some(frame) = self.frame(env, seq, &parcel) else { return };
-        self.told = self.flight.first();
-        self.retransmissions += 1;
-        env.probe.count(Counter::MessagesRetransmitted);
-        env.forward(self.to, self.path, frame);
+        if self.forward(env, seq, &parcel) {
+            self.told = self.flight.first();
+            self.retransmissions += 1;
+            env.probe.count(Counter::MessagesRetransmitted);
+        }
     }
 
-    fn frame(&self, env: &Env<'_>, seq: u64, parcel: &Parcel) -> Option<Frame> {
+    /// Sends a message on its way; `false` while the receiver's life is not known.
+    fn forward(&self, env: &mut Env<'_>, seq: u64, parcel: &Parcel) -> bool {
+        let (Some(life), Ok(behind)) = (self.life, u32::try_from(seq - self.flight.first())) else { return false };
         let header = v1::Data {
             transit: env.me.transit(self.to, self.path),
             src_incarnation: env.me.incarnation,
-            dst_incarnation: self.life?,
+            dst_incarnation: life,
             seq: Seq(seq),
-            behind: u32::try_from(seq - self.flight.first()).ok()?,
+            behind,
             to_client: name(parcel.to_client.as_ref()),
             from_client: name(parcel.from_client.as_ref()),
         };
-        Some(Frame::with_body(Kind::Data, &header, parcel.payload.clone()))
+        env.forward(self.to, self.path, Frame::data(&header, parcel.payload.clone()));
+        true
     }
 
     /// Sets the retry timer if something depends on an answer, and stops it if nothing does.

@@ -3,7 +3,7 @@
 use super::Node;
 use crate::{
     cx::Cx,
-    error::{CloseReason, DropReason, Part, Violation},
+    error::{CloseReason, DropReason, Violation},
     id::NodeAddr,
     link::{Lane, LinkId},
     message,
@@ -12,16 +12,16 @@ use crate::{
         self,
         trace::{Place, answer_probe},
     },
-    wire::{Frame, Kind, v1},
+    wire::{Encoded, Frame, Kind, v1},
 };
 
 impl Node {
     /// Takes a frame that came in on a link.
-    pub(super) fn dispatch(&mut self, link: LinkId, frame: Frame) {
-        let done = if frame.kind.is_end_to_end() {
+    pub(super) fn dispatch(&mut self, link: LinkId, frame: Encoded) {
+        let done = if frame.kind().is_end_to_end() {
             self.dispatch_through(link, frame)
         } else {
-            self.dispatch_neighbour(link, &frame)
+            self.dispatch_neighbour(link, frame)
         };
         if let Err(violation) = done {
             let Self { links, rngs, probe, fx, last_now, .. } = self;
@@ -35,18 +35,27 @@ impl Node {
     /// # Errors
     /// [`DropReason`], counted already.
     pub(super) fn originate(&mut self, dst: NodeAddr, flow: u16, frame: Frame) -> Result<(), DropReason> {
-        self.forward(dst, flow, None, frame).inspect_err(|why| self.count_drop(*why))
+        let sent = self.router.next_hop(dst, flow, None).and_then(|next| {
+            let Self { links, rngs, probe, last_now, .. } = self;
+            links.send(&mut Cx { now: *last_now, rng: &mut rngs.links, probe }, next, Lane::Data, frame)
+        });
+        sent.inspect_err(|why| self.count_drop(*why))
     }
 
     /// A frame between neighbours.
-    fn dispatch_neighbour(&mut self, link: LinkId, frame: &Frame) -> Result<(), Violation> {
-        let body = frame.body.clone();
-        match frame.kind {
-            Kind::Advert => self.tell_router(route::Event::Advert { link, header: frame.header()?, body }),
-            Kind::Summary => self.tell_router(route::Event::Summary { link, header: frame.header()?, body }),
+    fn dispatch_neighbour(&mut self, link: LinkId, frame: Encoded) -> Result<(), Violation> {
+        match frame.kind() {
+            Kind::Advert => {
+                let header = frame.header()?;
+                self.tell_router(route::Event::Advert { link, header, body: frame.into_body() });
+            }
+            Kind::Summary => {
+                let header = frame.header()?;
+                self.tell_router(route::Event::Summary { link, header, body: frame.into_body() });
+            }
             Kind::Want => {
                 let v1::Want {} = frame.header()?;
-                self.tell_router(route::Event::Want { link, body });
+                self.tell_router(route::Event::Want { link, body: frame.into_body() });
             }
             Kind::Find => self.tell_router(route::Event::Find { link, header: frame.header()? }),
             // The link keeps its own business to itself, and end-to-end kinds take the other way.
@@ -58,31 +67,26 @@ impl Node {
             | Kind::Ack
             | Kind::Reset
             | Kind::Probe
-            | Kind::ProbeReply => return Err(Violation::Unexpected { kind: frame.kind as u8 }),
+            | Kind::ProbeReply => return Err(Violation::Unexpected { kind: frame.kind() as u8 }),
         }
         Ok(())
     }
 
     /// A frame on its way from one end to the other. Only its [`v1::Transit`] is read unless it is for this node.
-    fn dispatch_through(&mut self, link: LinkId, mut frame: Frame) -> Result<(), Violation> {
-        let (transit, _) = postcard::take_from_bytes::<v1::Transit>(&frame.head)
-            .map_err(|_| Violation::Malformed { what: Part::Header })?;
+    fn dispatch_through(&mut self, link: LinkId, frame: Encoded) -> Result<(), Violation> {
+        let transit = frame.transit()?;
         if transit.dst == self.addr {
             // Its source may be far away, so no neighbour is to blame if it cannot be read.
-            if self.take(&frame).is_err() {
+            if self.take(frame).is_err() {
                 self.probe.count(Counter::DroppedMalformed);
             }
             return Ok(());
         }
         // What a probe's source may want to know is read before the frame is gone.
-        let probe = (frame.kind == Kind::Probe).then(|| frame.header::<v1::Probe>().ok()).flatten();
-        let sent = match (transit.hops_left.checked_sub(1), frame.head.first_mut()) {
-            (Some(hops_left), Some(first)) => {
-                // The hop limit is the header's first byte: see `v1::Transit`.
-                *first = hops_left;
-                self.forward(transit.dst, transit.flow, Some(link), frame)
-            }
-            (None, _) | (_, None) => Err(DropReason::HopLimit),
+        let probe = (frame.kind() == Kind::Probe).then(|| frame.header::<v1::Probe>().ok()).flatten();
+        let sent = match transit.hops_left.checked_sub(1) {
+            Some(hops_left) => self.forward(&transit, link, frame.with_hops_left(hops_left)),
+            None => Err(DropReason::HopLimit),
         };
         match sent {
             Ok(()) => self.probe.count(Counter::Forwarded),
@@ -94,20 +98,17 @@ impl Node {
         Ok(())
     }
 
-    /// Puts a frame on the link towards `dst`.
-    fn forward(&mut self, dst: NodeAddr, flow: u16, from: Option<LinkId>, frame: Frame) -> Result<(), DropReason> {
-        let next = self.router.next_hop(dst, flow, from)?;
+    /// Puts a frame that came in on `from` on the link towards its destination.
+    fn forward(&mut self, transit: &v1::Transit, from: LinkId, frame: Encoded) -> Result<(), DropReason> {
+        let next = self.router.next_hop(transit.dst, transit.flow, Some(from))?;
         let Self { links, rngs, probe, last_now, .. } = self;
-        links.send(&mut Cx { now: *last_now, rng: &mut rngs.links, probe }, next, Lane::Data, frame)
+        links.forward(&mut Cx { now: *last_now, rng: &mut rngs.links, probe }, next, frame)
     }
 
     /// A frame has reached its destination: this node.
-    fn take(&mut self, frame: &Frame) -> Result<(), Violation> {
-        match frame.kind {
-            Kind::Data => {
-                let body = frame.body.clone();
-                self.tell_messages(message::Event::Data { header: frame.header()?, body });
-            }
+    fn take(&mut self, frame: Encoded) -> Result<(), Violation> {
+        match frame.kind() {
+            Kind::Data => self.take_data(frame)?,
             Kind::Ack => self.tell_messages(message::Event::Ack(frame.header()?)),
             Kind::Reset => self.tell_messages(message::Event::Reset(frame.header()?)),
             Kind::Probe => self.reply(&frame.header()?, Place::Destination),
@@ -123,7 +124,18 @@ impl Node {
             | Kind::Advert
             | Kind::Summary
             | Kind::Want
-            | Kind::Find => return Err(Violation::Unexpected { kind: frame.kind as u8 }),
+            | Kind::Find => return Err(Violation::Unexpected { kind: frame.kind() as u8 }),
+        }
+        Ok(())
+    }
+
+    fn take_data(&mut self, frame: Encoded) -> Result<(), Violation> {
+        let header = frame.data_header()?;
+        if let Some(header) = header.without_clients() {
+            self.tell_messages(message::Event::Data { header, body: frame.into_body() });
+        } else {
+            let body = frame.clone().into_body();
+            self.tell_messages(message::Event::Data { header, body });
         }
         Ok(())
     }

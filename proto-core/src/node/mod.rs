@@ -79,6 +79,13 @@ struct Scratch {
     traces: Vec<trace::Effect>,
 }
 
+impl Scratch {
+    #[inline]
+    const fn is_empty(&self) -> bool {
+        self.links.is_empty() && self.router.is_empty() && self.messages.is_empty() && self.traces.is_empty()
+    }
+}
+
 /// Writes to the store: issued up to `last`, durable up to `durable`.
 #[derive(Debug, Default)]
 struct Tickets {

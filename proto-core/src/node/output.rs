@@ -50,6 +50,9 @@ pub enum Output {
     Event(Event),
 }
 
+/// Every message of a batch is moved through queues of these.
+const _: () = assert!(size_of::<Output>() <= 96, "what is large and rare goes into a box");
+
 /// What a node keeps across restarts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "trace", derive(serde::Serialize, serde::Deserialize))]

@@ -19,15 +19,11 @@ impl Node {
     /// If one input causes more than [`WORK_PER_INPUT`] hand-offs: two machines talk in circles, which is a bug.
     pub(super) fn settle(&mut self) {
         let mut work = 0;
-        loop {
-            let before = work;
+        while !self.fx.is_empty() {
             work += self.settle_links();
             work += self.settle_router();
             work += self.settle_messages();
             work += self.settle_traces();
-            if work == before {
-                break;
-            }
             assert!(work <= WORK_PER_INPUT, "machines hand on work in circles");
         }
         self.persist_pins();
@@ -72,6 +68,9 @@ impl Node {
     }
 
     fn settle_links(&mut self) -> usize {
+        if self.fx.links.is_empty() {
+            return 0;
+        }
         let mut effects = core::mem::take(&mut self.fx.links);
         let count = effects.len();
         for effect in effects.drain(..) {
@@ -107,6 +106,9 @@ impl Node {
     }
 
     fn settle_router(&mut self) -> usize {
+        if self.fx.router.is_empty() {
+            return 0;
+        }
         let mut effects = core::mem::take(&mut self.fx.router);
         let count = effects.len();
         for effect in effects.drain(..) {
@@ -141,6 +143,9 @@ impl Node {
     }
 
     fn settle_messages(&mut self) -> usize {
+        if self.fx.messages.is_empty() {
+            return 0;
+        }
         let mut effects = core::mem::take(&mut self.fx.messages);
         let count = effects.len();
         for effect in effects.drain(..) {
@@ -158,6 +163,9 @@ impl Node {
     }
 
     fn settle_traces(&mut self) -> usize {
+        if self.fx.traces.is_empty() {
+            return 0;
+        }
         let mut effects = core::mem::take(&mut self.fx.traces);
         let count = effects.len();
         for effect in effects.drain(..) {

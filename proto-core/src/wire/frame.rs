@@ -1,11 +1,11 @@
 //! A frame: kind, encoded header, payload.
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Bytes, BytesMut};
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{PRELUDE_LEN, Prelude, VERSION};
+use super::{Encoded, PRELUDE_LEN, Prelude, VERSION, v1};
 use crate::error::{Part, Violation};
 
 /// An encoded header. Inline up to 64 bytes, which every data-path header without client names fits.
@@ -75,7 +75,7 @@ impl Kind {
     }
 }
 
-/// One frame, as it lies in a lane or comes out of a record.
+/// One frame, header and payload apart: what this node sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "trace", derive(Serialize, Deserialize))]
 pub struct Frame {
@@ -101,8 +101,16 @@ impl Frame {
         Self { kind, head: encode(header), body }
     }
 
+    /// A message.
+    #[must_use]
+    #[inline]
+    pub fn data(header: &v1::Data<'_>, payload: Bytes) -> Self {
+        Self { kind: Kind::Data, head: header.encode(), body: payload }
+    }
+
     /// Its length on the wire, in bytes.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         PRELUDE_LEN + self.head.len() + self.body.len()
     }
@@ -120,20 +128,19 @@ impl Frame {
         Prelude { version: VERSION, flags: 0, kind: self.kind as u8, header_len }
     }
 
+    /// Appends it as it is on the wire.
+    pub fn put(&self, out: &mut BytesMut) {
+        out.extend_from_slice(&self.prelude().encode());
+        out.extend_from_slice(&self.head);
+        out.extend_from_slice(&self.body);
+    }
+
     /// Takes a whole frame apart; the payload stays where it is. `Ok(None)` for a kind that this version does not know.
     ///
     /// # Errors
     /// [`Violation`] if prelude or header are cut short or too long.
-    pub fn parse(mut bytes: Bytes) -> Result<Option<Self>, Violation> {
-        let (prelude, rest) = Prelude::decode(&bytes)?;
-        let header_len = usize::from(prelude.header_len);
-        let Some(head) = rest.get(..header_len) else {
-            return Err(Violation::Malformed { what: Part::Header });
-        };
-        let Some(kind) = Kind::from_byte(prelude.kind) else { return Ok(None) };
-        let head = Head::from_slice(head);
-        bytes.advance(PRELUDE_LEN + header_len);
-        Ok(Some(Self { kind, head, body: bytes }))
+    pub fn parse(bytes: Bytes) -> Result<Option<Self>, Violation> {
+        Ok(Encoded::parse(bytes)?.map(Encoded::into_frame))
     }
 
     /// Decodes the header.

@@ -161,7 +161,8 @@ pub struct Find {
 /// The beginning of every header of kind 16 and above: all that a forwarding node reads. 19 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transit {
-    /// How many more links the frame may cross. First, so that forwarding rewrites one byte in place.
+    /// How many more links the frame may cross, after the one it is sent on. First, so that forwarding rewrites one byte
+    /// in place.
     pub hops_left: u8,
     /// Where it goes.
     pub dst: NodeAddr,

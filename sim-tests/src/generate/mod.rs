@@ -70,7 +70,8 @@ mod tests {
     /// A swarm: a kind of fault is absent from about half of the seeds, and every kind happens in some.
     #[test]
     fn every_kind_of_fault_is_in_some_seeds_and_missing_in_others() {
-        let kinds: [(&str, fn(&Fault) -> bool); 7] = [
+        type IsKind = fn(&Fault) -> bool;
+        let kinds: [(&str, IsKind); 7] = [
             ("crash", |fault| matches!(fault, Fault::Crash { .. })),
             ("stop", |fault| matches!(fault, Fault::Stop { .. })),
             ("pause", |fault| matches!(fault, Fault::Pause { .. })),

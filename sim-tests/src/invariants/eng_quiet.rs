@@ -37,7 +37,8 @@ fn budget(node: &NodeSnap, mesh: &Snapshot, elapsed_ms: u64) -> u64 {
     let refresh = mesh.nodes.iter().map(|node| node.timers.advert_refresh_ms).min().unwrap_or(1).max(1);
     let beats = links * (elapsed_ms * 21 / 20 / beat + 2) * 2;
     let floods = links * mesh.nodes.len() as u64 * (elapsed_ms / refresh + 1) * 3;
-    beats + floods
+    // Links to hosts that stay broken may come and go for ever.
+    if mesh.nodes.iter().all(|node| node.survivor) { beats + floods } else { 2 * (beats + floods) }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! In a settled mesh a route exists exactly where a way of live links exists, and costs what the cheapest one costs.
 //!
 //! Compared with a plain Dijkstra (1959) over the links that both ends hold, which shares no code with the router (RT3).
-//! A link costs what its own end last told the mesh, as the route's owner has heard it: costs that drift are told seldom,
-//! on purpose. Nodes without transit are ends of ways, never parts of them.
+//! A link of the route's owner costs what it measures, any other what its own end last told the mesh: costs that drift are
+//! told seldom, on purpose. Nodes without transit are ends of ways, never parts of them.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use io_sim::HostId;
 use proto_core::id::NodeAddr;
 
 use super::{Held, Invariant};
-use crate::snapshot::{Alive, NodeSnap, Snapshot};
+use crate::snapshot::{Alive, Snapshot};
 
 #[derive(Debug)]
 pub(super) struct RtComplete;
@@ -57,7 +57,8 @@ pub(crate) fn cheapest(snapshot: &Snapshot, source: HostId) -> BTreeMap<HostId, 
                 continue;
             }
             if peer.alive == Alive::Running && peer.link_to(node.addr).is_some() {
-                let Some(step) = told(&snapshot.nodes[source.0 as usize], node.addr, link.addr) else { continue };
+                let step = if here == source { Some(link.cost) } else { told(snapshot, source, node.addr, link.addr) };
+                let Some(step) = step else { continue };
                 let known = open.entry(next).or_insert(u32::MAX);
                 *known = (*known).min(cost + step);
             }
@@ -67,14 +68,15 @@ pub(crate) fn cheapest(snapshot: &Snapshot, source: HostId) -> BTreeMap<HostId, 
 }
 
 /// What a link costs by the adverts that a node holds.
-fn told(holder: &NodeSnap, from: NodeAddr, to: NodeAddr) -> Option<u32> {
-    let neighbours = &holder.advert_of(from)?.neighbours;
+fn told(snapshot: &Snapshot, holder: HostId, from: NodeAddr, to: NodeAddr) -> Option<u32> {
+    let neighbours = &snapshot.nodes[holder.0 as usize].advert_of(from)?.neighbours;
     neighbours.iter().find(|(addr, _)| *addr == to).map(|(_, cost)| *cost)
 }
 
 #[cfg(test)]
 mod tests {
     use super::{super::sample, *};
+    use crate::snapshot::LinkSnap;
 
     #[test]
     fn fires_on_a_missing_route() {
@@ -107,7 +109,7 @@ mod tests {
     #[test]
     fn the_cheapest_way_is_not_always_the_shortest() {
         let mut snapshot = sample::line();
-        snapshot.nodes[0].links.push(sample::link(2));
+        snapshot.nodes[0].links.push(LinkSnap { cost: 5, ..sample::link(2) });
         snapshot.nodes[2].links.push(sample::link(0));
         for node in &mut snapshot.nodes {
             node.adverts[0].neighbours.push((sample::addr(2), 5));

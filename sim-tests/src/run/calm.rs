@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use io_sim::{Fault, HostId, HostState, Partition, SimTime};
 
-use super::stage::Stage;
+use super::{stage::Stage, theatre::Theatre};
 use crate::{scenario::Op, verdict::Violation};
 
 /// Time between two looks whether the mesh has settled.
@@ -17,15 +17,15 @@ const UNSETTLED: Duration = Duration::from_secs(5);
 const FOR_EVER_MS: u64 = 1 << 40;
 
 /// Plays the calm; tells how long it took to settle.
-pub(super) fn calm(stage: &mut Stage<'_>) -> Result<u64, Violation> {
+pub(super) fn calm(stage: &mut Stage<'_, impl Theatre>) -> Result<u64, Violation> {
     heal(stage)?;
     wake(stage)?;
     let began = stage.world.now();
     let settled = settle(stage, notice(stage), Duration::from_millis(stage.scenario.settle_ms))?;
     serve(stage)?;
-    let before = stage.referee.sample(&stage.world, false)?.clone();
+    let before = stage.sample()?.clone();
     stage.pass(Duration::from_millis(stage.scenario.watch_ms))?;
-    stage.referee.sample(&stage.world, false)?;
+    stage.sample()?;
     stage.referee.idle(&before)?;
     settle(stage, Duration::ZERO, UNSETTLED)?;
     stage.referee.finally()?;
@@ -33,7 +33,7 @@ pub(super) fn calm(stage: &mut Stage<'_>) -> Result<u64, Violation> {
 }
 
 /// Mends everything among the survivors. What is broken at or towards anybody else stays as it is.
-fn heal(stage: &mut Stage<'_>) -> Result<(), Violation> {
+fn heal(stage: &mut Stage<'_, impl Theatre>) -> Result<(), Violation> {
     let scenario = stage.scenario;
     let both_survive = |a, b| scenario.survives(a) && scenario.survives(b);
     let pairs = || scenario.ids().flat_map(|from| scenario.ids().map(move |to| (from, to)));
@@ -49,7 +49,7 @@ fn heal(stage: &mut Stage<'_>) -> Result<(), Violation> {
         stage.strike(&Fault::Link { from, to, spec })?;
     }
     for host in scenario.ids() {
-        match (scenario.survives(host), stage.world.host(host).state()) {
+        match (scenario.survives(host), stage.world.state(host)) {
             (true, _) => {
                 let usual = scenario.hosts[host.0 as usize].template.consume_after;
                 let consume_after_ms = u64::try_from(usual.as_millis()).unwrap_or(u64::MAX);
@@ -63,7 +63,7 @@ fn heal(stage: &mut Stage<'_>) -> Result<(), Violation> {
 }
 
 /// Directions that some fault changed.
-fn reshaped(stage: &Stage<'_>) -> BTreeSet<(HostId, HostId)> {
+fn reshaped(stage: &Stage<'_, impl Theatre>) -> BTreeSet<(HostId, HostId)> {
     let faults = stage.scenario.faults.iter();
     faults
         .filter_map(|timed| if let Fault::Link { from, to, .. } = &timed.fault { Some((*from, *to)) } else { None })
@@ -71,8 +71,8 @@ fn reshaped(stage: &Stage<'_>) -> BTreeSet<(HostId, HostId)> {
 }
 
 /// How long the survivor that is frozen longest stays so.
-fn longest_pause(stage: &Stage<'_>) -> Duration {
-    let left = |host| match stage.world.host(host).state() {
+fn longest_pause(stage: &Stage<'_, impl Theatre>) -> Duration {
+    let left = |host| match stage.world.state(host) {
         HostState::Paused { until } => until.since(stage.world.now()),
         HostState::Up | HostState::Down => Duration::ZERO,
     };
@@ -80,12 +80,12 @@ fn longest_pause(stage: &Stage<'_>) -> Duration {
 }
 
 /// Waits until everything settled holds at a moment not before `at_least` has passed, and tells since when it held.
-fn settle(stage: &mut Stage<'_>, at_least: Duration, at_most: Duration) -> Result<SimTime, Violation> {
+fn settle(stage: &mut Stage<'_, impl Theatre>, at_least: Duration, at_most: Duration) -> Result<SimTime, Violation> {
     let began = stage.world.now();
     let mut held_since = None;
     loop {
         let passed = stage.world.now().since(began);
-        match stage.referee.unsettled(&stage.world)? {
+        match stage.unsettled()? {
             None => {
                 let since = *held_since.get_or_insert(stage.world.now());
                 if passed >= at_least {
@@ -104,7 +104,7 @@ fn settle(stage: &mut Stage<'_>, at_least: Duration, at_most: Duration) -> Resul
 
 /// Time in which the survivors notice what broke before the calm and looks whole still: a half-dead link may pass for a
 /// live one until then.
-fn notice(stage: &Stage<'_>) -> Duration {
+fn notice(stage: &Stage<'_, impl Theatre>) -> Duration {
     let detection = |host: &HostId| {
         let config = &stage.scenario.hosts[host.0 as usize].template;
         (config.dead_after + config.heartbeat) * 21 / 20
@@ -113,14 +113,14 @@ fn notice(stage: &Stage<'_>) -> Duration {
 }
 
 /// Waits until every survivor's process runs: thaws what is frozen, and starts again what was asked to stop.
-fn wake(stage: &mut Stage<'_>) -> Result<(), Violation> {
+fn wake(stage: &mut Stage<'_, impl Theatre>) -> Result<(), Violation> {
     stage.pass(longest_pause(stage))?;
     while stage.scenario.survivors.iter().any(|host| stage.referee.reality.is_stopping(*host)) {
         stage.pass(POLL)?;
         stage.referee.look(&stage.world)?;
     }
     for host in &stage.scenario.survivors {
-        if stage.world.host(*host).state() == HostState::Down {
+        if stage.world.state(*host) == HostState::Down {
             stage.strike(&Fault::Restart { host: *host })?;
         }
     }
@@ -128,23 +128,27 @@ fn wake(stage: &mut Stage<'_>) -> Result<(), Violation> {
 }
 
 /// Asks everything of everybody and waits for the answers.
-fn serve(stage: &mut Stage<'_>) -> Result<(), Violation> {
+fn serve(stage: &mut Stage<'_, impl Theatre>) -> Result<(), Violation> {
     let deadline_ms = FRESH_DEADLINE_MS;
     for op in requests(stage) {
         stage.ask(&op, true);
         stage.pass(Duration::from_millis(5))?;
     }
     let until = stage.world.now() + Duration::from_millis(u64::from(deadline_ms) + 1_000);
-    let open = |stage: &Stage<'_>| stage.scenario.survivors.iter().any(|host| stage.referee.oracle.open(*host) > 0);
-    while open(stage) && stage.world.now() < until {
+    while is_open(stage) && stage.world.now() < until {
         stage.pass(POLL)?;
     }
     Ok(())
 }
 
+/// Whether a survivor owes an answer.
+fn is_open(stage: &Stage<'_, impl Theatre>) -> bool {
+    stage.scenario.survivors.iter().any(|host| stage.referee.oracle.open(*host) > 0)
+}
+
 /// One message each way between every two survivors that have a route, small and large; a trace and a look-up each; and
 /// one message from the first survivor to all the others at once.
-fn requests(stage: &Stage<'_>) -> Vec<Op> {
+fn requests(stage: &Stage<'_, impl Theatre>) -> Vec<Op> {
     let snapshot = stage.referee.snapshot();
     let deadline_ms = FRESH_DEADLINE_MS;
     let mut ops = Vec::new();

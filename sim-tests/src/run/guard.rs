@@ -17,6 +17,12 @@ thread_local! {
     static LAST: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
+/// What the last panic of this thread said, if there was one since the last call: an asynchronous runtime catches the
+/// panics of its tasks.
+pub(crate) fn take_panic() -> Option<String> {
+    LAST.with_borrow_mut(|last| (!last.is_empty()).then(|| std::mem::take(last)))
+}
+
 /// Runs a scenario; a panic is a violation that begins with its place in the source.
 #[must_use]
 pub fn guarded(scenario: &Scenario, options: Options) -> Verdict {

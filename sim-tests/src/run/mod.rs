@@ -6,24 +6,69 @@
 //! and then be quiet.
 
 mod calm;
-mod guard;
+pub(crate) mod guard;
 mod reality;
-mod referee;
-mod snap;
+pub(crate) mod referee;
+pub(crate) mod snap;
 mod stage;
+pub(crate) mod theatre;
 
 pub use guard::guarded;
 
+use stage::Stage;
+use theatre::Theatre;
+
 use crate::{
     scenario::Scenario,
+    turmoil::{House, Sabotage},
     verdict::{Report, Verdict, Violation},
 };
+
+/// Where the nodes live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// In a discrete-event world, without any shell: fast.
+    #[default]
+    Des,
+    /// In real shells on turmoil's sockets.
+    Turmoil,
+}
+
+impl Tier {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Des, Self::Turmoil];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Des => "des",
+            Self::Turmoil => "turmoil",
+        }
+    }
+
+    /// The tier of a name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tier| tier.name() == name)
+    }
+}
+
+impl std::fmt::Display for Tier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.name())
+    }
+}
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Be nondeterministic on purpose, to be caught.
     pub canary: bool,
+    /// Where the nodes live.
+    pub tier: Tier,
+    /// Break the shells on purpose, to be caught. Means nothing to the discrete-event tier, which has none.
+    pub sabotage: Option<Sabotage>,
     /// Told line by line what happens, for people.
     pub log: Option<fn(&str)>,
 }
@@ -41,7 +86,13 @@ pub fn run(scenario: &Scenario, options: Options) -> Verdict {
 }
 
 fn play(scenario: &Scenario, options: Options) -> Result<Report, Violation> {
-    let mut stage = stage::Stage::new(scenario, options);
+    match options.tier {
+        Tier::Des => act(Stage::new(scenario, options, stage::world(scenario, options))),
+        Tier::Turmoil => act(Stage::new(scenario, options, House::new(scenario, options))),
+    }
+}
+
+fn act(mut stage: Stage<'_, impl Theatre>) -> Result<Report, Violation> {
     stage.storm()?;
     let settled_ms = calm::calm(&mut stage)?;
     Ok(stage.report(settled_ms))

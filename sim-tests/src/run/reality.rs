@@ -1,8 +1,9 @@
 //! What is really so: who lives, who can reach whom, and since when. Nodes never see it; invariants compare with it.
 
-use io_sim::{Fault, HostId, HostState, LinkSpec, Partition, World, time::SimTime};
+use io_sim::{Fault, HostId, HostState, LinkSpec, Partition, time::SimTime};
 use proto_core::id::Incarnation;
 
+use super::theatre::Sight;
 use crate::{
     scenario::Scenario,
     snapshot::{Alive, Snapshot},
@@ -75,20 +76,20 @@ impl Reality {
     }
 
     /// Looks at a host; tells its new life if it has begun one since the last look.
-    pub(super) fn look(&mut self, world: &World, host: HostId) -> Option<Incarnation> {
-        let (now, seen) = (world.now(), world.host(host));
-        let alive = match seen.state() {
+    pub(super) fn look(&mut self, world: &impl Sight, host: HostId) -> Option<Incarnation> {
+        let (now, life) = (world.now(), world.life(host));
+        let alive = match world.state(host) {
             HostState::Up => Alive::Running,
             HostState::Paused { .. } => Alive::Paused,
             HostState::Down => Alive::Down,
         };
         let known = &mut self.hosts[host.0 as usize];
-        let reborn = known.number != seen.incarnation();
+        let reborn = known.number != life;
         if known.alive != alive || reborn {
             let stopping = known.stopping && !reborn && alive != Alive::Down;
-            *known = Life { alive, number: seen.incarnation(), since: now, stopping };
+            *known = Life { alive, number: life, since: now, stopping };
         }
-        (reborn && alive != Alive::Down).then(|| seen.incarnation())
+        (reborn && alive != Alive::Down).then_some(life)
     }
 
     /// Looks at who can reach whom.

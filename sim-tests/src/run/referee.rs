@@ -9,7 +9,7 @@ use proto_core::{
     time::Time,
 };
 
-use super::{Options, reality::Reality, snap::Camera};
+use super::{Options, reality::Reality, snap::Camera, theatre::Sight};
 use crate::{
     invariants::{Fact, Suite, What},
     oracle::{Key, Oracle},
@@ -20,8 +20,8 @@ use crate::{
 
 /// The referee of one run.
 #[derive(Debug)]
-pub(super) struct Referee<'a> {
-    pub(super) oracle: Oracle,
+pub(crate) struct Referee<'a> {
+    pub(crate) oracle: Oracle,
     pub(super) reality: Reality,
     suite: Suite,
     camera: Camera,
@@ -47,14 +47,14 @@ impl<'a> Referee<'a> {
     }
 
     /// Writes a line for people, if anybody reads.
-    pub(super) fn log(&self, world: &World, line: impl FnOnce() -> String) {
+    pub(super) fn log(&self, world: &impl Sight, line: impl FnOnce() -> String) {
         if let Some(log) = self.log {
             log(&format!("{} {}", world.now(), line()));
         }
     }
 
     /// A fault has struck.
-    pub(super) fn struck(&mut self, world: &World, fault: &Fault) -> Result<(), Violation> {
+    pub(super) fn struck(&mut self, world: &impl Sight, fault: &Fault) -> Result<(), Violation> {
         self.reality.struck(fault);
         let struck = self.scenario.ids().filter(|host| concerns(fault, *host));
         for host in struck {
@@ -64,8 +64,8 @@ impl<'a> Referee<'a> {
     }
 
     /// Looks at what is really so.
-    pub(super) fn look(&mut self, world: &World) -> Result<(), Violation> {
-        for host in world.hosts() {
+    pub(crate) fn look(&mut self, world: &impl Sight) -> Result<(), Violation> {
+        for host in self.scenario.ids() {
             self.look_at(world, host)?;
         }
         self.reality.look_around(world.now());
@@ -73,7 +73,7 @@ impl<'a> Referee<'a> {
     }
 
     /// What every node believes now, put to the invariants that always hold.
-    pub(super) fn sample(&mut self, world: &World, forwards: bool) -> Result<&Snapshot, Violation> {
+    pub(crate) fn sample(&mut self, world: &impl Sight, forwards: bool) -> Result<&Snapshot, Violation> {
         self.look(world)?;
         self.camera.shoot(world, forwards);
         self.reality.tell(world.now(), &mut self.camera.snapshot);
@@ -82,7 +82,7 @@ impl<'a> Referee<'a> {
     }
 
     /// What a settled mesh would not do, if anything; puts a fresh snapshot to the invariants.
-    pub(super) fn unsettled(&mut self, world: &World) -> Result<Option<Violation>, Violation> {
+    pub(super) fn unsettled(&mut self, world: &impl Sight) -> Result<Option<Violation>, Violation> {
         self.sample(world, true)?;
         Ok(self.suite.settled(&self.camera.snapshot).err())
     }
@@ -102,7 +102,7 @@ impl<'a> Referee<'a> {
         self.suite.finally(&self.camera.snapshot, &self.oracle)
     }
 
-    fn look_at(&mut self, world: &World, host: HostId) -> Result<(), Violation> {
+    fn look_at(&mut self, world: &impl Sight, host: HostId) -> Result<(), Violation> {
         if let Some(life) = self.reality.look(world, host) {
             self.oracle.started(host, life);
             self.fact(world, host, What::Started)?;
@@ -110,19 +110,19 @@ impl<'a> Referee<'a> {
         Ok(())
     }
 
-    fn fact(&mut self, world: &World, host: HostId, what: What<'_>) -> Result<(), Violation> {
-        let local = world.host(host).local(world.now());
-        self.fact_at(world, host, local, what)
+    fn fact(&mut self, world: &impl Sight, host: HostId, what: What<'_>) -> Result<(), Violation> {
+        self.fact_at(world, host, world.local(host), what)
     }
 
-    fn fact_at(&mut self, world: &World, host: HostId, local: Time, what: What<'_>) -> Result<(), Violation> {
-        let life = world.host(host).incarnation();
+    fn fact_at(&mut self, world: &impl Sight, host: HostId, local: Time, what: What<'_>) -> Result<(), Violation> {
+        let life = world.life(host);
         let spec = &self.scenario.hosts[host.0 as usize];
         let fact = Fact { at_ms: world.now().as_millis(), node: host, life, local, spec, what };
         self.suite.fact(&fact, &self.oracle)
     }
 
-    fn turned(&mut self, world: &World, turn: &TurnRecord<'_>) -> Result<(), Violation> {
+    /// Takes in what a node has done. Tells whether links or routes changed.
+    pub(crate) fn turned(&mut self, world: &impl Sight, turn: &TurnRecord<'_>) -> Result<bool, Violation> {
         self.look_at(world, turn.host)?;
         let mut changed = false;
         for output in turn.outputs {
@@ -132,15 +132,12 @@ impl<'a> Referee<'a> {
                 Output::Write { .. } | Output::Close { .. } | Output::Persist { .. } => {}
             }
         }
-        let due = world.host(turn.host).node().and_then(|node| node.poll_timeout()).map(|(due, _)| due);
+        let due = world.due(turn.host);
         self.fact_at(world, turn.host, turn.local, What::Turned { due })?;
-        if changed {
-            self.sample(world, false)?;
-        }
-        Ok(())
+        Ok(changed)
     }
 
-    fn dialled(&mut self, world: &World, turn: &TurnRecord<'_>, endpoint: &Endpoint) -> Result<(), Violation> {
+    fn dialled(&mut self, world: &impl Sight, turn: &TurnRecord<'_>, endpoint: &Endpoint) -> Result<(), Violation> {
         let name = endpoint.0.strip_prefix("tcp://").and_then(|rest| rest.rsplit_once(':')).map(|(name, _)| name);
         match name.and_then(|name| self.by_name.get(name).copied()) {
             Some(to) => self.fact_at(world, turn.host, turn.local, What::Dialled { to }),
@@ -149,7 +146,7 @@ impl<'a> Referee<'a> {
     }
 
     /// Tells whether links or routes changed.
-    fn told(&mut self, world: &World, turn: &TurnRecord<'_>, event: &Event) -> Result<bool, Violation> {
+    fn told(&mut self, world: &impl Sight, turn: &TurnRecord<'_>, event: &Event) -> Result<bool, Violation> {
         self.log(world, || format!("{} {}", self.name(turn.host), brief(event)));
         match event {
             Event::Message(message) => self.handed(world, turn, message).map(|()| false),
@@ -166,11 +163,11 @@ impl<'a> Referee<'a> {
         }
     }
 
-    fn plain(&mut self, world: &World, turn: &TurnRecord<'_>, event: &Event) -> Result<(), Violation> {
+    fn plain(&mut self, world: &impl Sight, turn: &TurnRecord<'_>, event: &Event) -> Result<(), Violation> {
         self.fact_at(world, turn.host, turn.local, What::Told(event))
     }
 
-    fn handed(&mut self, world: &World, turn: &TurnRecord<'_>, message: &Message) -> Result<(), Violation> {
+    fn handed(&mut self, world: &impl Sight, turn: &TurnRecord<'_>, message: &Message) -> Result<(), Violation> {
         let key = Key::of(&message.payload);
         let before = key.and_then(|key| self.oracle.handed(turn.host, key));
         self.fact_at(world, turn.host, turn.local, What::Handed { message, key, before })
@@ -178,7 +175,7 @@ impl<'a> Referee<'a> {
 
     fn answered(
         &mut self,
-        world: &World,
+        world: &impl Sight,
         turn: &TurnRecord<'_>,
         token: Token,
         answer: &Answer,
@@ -200,10 +197,11 @@ impl Observer for Referee<'_> {
     type Violation = Violation;
 
     fn after_turn(&mut self, world: &World, turn: &TurnRecord<'_>) -> ControlFlow<Violation> {
-        match self.turned(world, turn) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(violation) => ControlFlow::Break(violation),
-        }
+        let seen = self.turned(world, turn).and_then(|changed| {
+            // Every state that a node is in, however short, must be sound.
+            if changed { self.sample(world, false).map(drop) } else { Ok(()) }
+        });
+        seen.map_or_else(ControlFlow::Break, ControlFlow::Continue)
     }
 }
 

@@ -1,8 +1,9 @@
 //! What nodes believe, taken from their read-only views.
 
-use io_sim::{HostId, World};
+use io_sim::HostId;
 use proto_core::{id::NodeAddr, link::Links, node::Node, probe::Counter, route::Router, time::Time};
 
+use super::theatre::Sight;
 use crate::{
     scenario::Scenario,
     snapshot::{AdvertSnap, ForwardSnap, LinkSnap, NodeCounts, NodeSnap, RouteSnap, Snapshot, Timers},
@@ -31,27 +32,22 @@ impl Camera {
     }
 
     /// Takes in what every node believes now; where frames would go only if `forwards`.
-    pub(super) fn shoot(&mut self, world: &World, forwards: bool) {
-        let now = world.now();
-        self.snapshot.at_ms = now.as_millis();
+    pub(super) fn shoot(&mut self, world: &impl Sight, forwards: bool) {
+        self.snapshot.at_ms = world.now().as_millis();
         let everyone: Vec<NodeAddr> = self.snapshot.nodes.iter().map(|node| node.addr).collect();
-        for (place, snap) in self.snapshot.nodes.iter_mut().enumerate() {
+        for (host, snap) in (0..).map(HostId).zip(&mut self.snapshot.nodes) {
             snap.links.clear();
             snap.routes.clear();
             snap.adverts.clear();
             snap.forwards.clear();
             snap.counts = NodeCounts::default();
-            let host = world.host(HostId(place as u32));
-            let Some(node) = host.node() else { continue };
-            believe(snap, node, host.local(now));
-            if forwards {
-                follow(snap, node.links(), node.router(), &everyone);
-            }
+            world.show(host, snap, forwards.then_some(&everyone));
         }
     }
 }
 
-fn believe(snap: &mut NodeSnap, node: &Node, now: Time) {
+/// Fills in what a node believes; for everyone in `follow`, also where it would send frames. `now` is on its own clock.
+pub(crate) fn believe(snap: &mut NodeSnap, node: &Node, now: Time, follow: Option<&[NodeAddr]>) {
     snap.links.extend(node.links().views().map(|link| LinkSnap {
         peer: link.peer.clone(),
         addr: link.addr,
@@ -80,10 +76,13 @@ fn believe(snap: &mut NodeSnap, node: &Node, now: Time) {
         frames_out: count(Counter::FramesOut),
         unanswered: node.messages().unanswered(),
     };
+    if let Some(everyone) = follow {
+        follow_frames(snap, node.links(), node.router(), everyone);
+    }
 }
 
 /// Asks where frames to everyone would go, whether they begin here or come in by any link.
-fn follow(snap: &mut NodeSnap, links: &Links, router: &Router, everyone: &[NodeAddr]) {
+fn follow_frames(snap: &mut NodeSnap, links: &Links, router: &Router, everyone: &[NodeAddr]) {
     let ways: Vec<_> = links.views().map(|link| (link.link, link.addr)).collect();
     let peer_of = |sought| ways.iter().find(|(link, _)| *link == sought).map(|(_, addr)| *addr);
     for dst in everyone.iter().filter(|dst| **dst != snap.addr) {

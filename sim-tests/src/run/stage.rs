@@ -1,14 +1,15 @@
 //! The world of a scenario, and the storm in it.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::time::Duration;
 
 use io_sim::{Fault, HostId, HostState, World, WorldOptions, time::SimTime};
 use proto_core::node::{Command, Send};
 
-use super::{Options, referee::Referee};
+use super::{Options, referee::Referee, theatre::Theatre};
 use crate::{
     oracle::{Key, Receivers, Request},
     scenario::{Op, Scenario},
+    snapshot::Snapshot,
     verdict::{Report, Violation},
 };
 
@@ -17,20 +18,25 @@ const SAMPLE: Duration = Duration::from_millis(250);
 
 /// A scenario being played.
 #[derive(Debug)]
-pub(super) struct Stage<'a> {
+pub(super) struct Stage<'a, W> {
     pub(super) scenario: &'a Scenario,
-    pub(super) world: World,
+    pub(super) world: W,
     pub(super) referee: Referee<'a>,
     sampled: SimTime,
 }
 
-impl<'a> Stage<'a> {
-    pub(super) fn new(scenario: &'a Scenario, options: Options) -> Self {
-        let Options { canary, .. } = options;
-        let mut world = World::new(scenario.seed, WorldOptions { canary, ..scenario.network.options.clone() });
-        for spec in &scenario.hosts {
-            world.add_host(spec.clone());
-        }
+/// The hosts of a scenario in a simulated world.
+pub(super) fn world(scenario: &Scenario, options: Options) -> World {
+    let Options { canary, .. } = options;
+    let mut world = World::new(scenario.seed, WorldOptions { canary, ..scenario.network.options.clone() });
+    for spec in &scenario.hosts {
+        world.add_host(spec.clone());
+    }
+    world
+}
+
+impl<'a, W: Theatre> Stage<'a, W> {
+    pub(super) fn new(scenario: &'a Scenario, options: Options, mut world: W) -> Self {
         for link in &scenario.network.links {
             world.apply(&Fault::Link { from: link.from, to: link.to, spec: link.spec });
         }
@@ -60,12 +66,10 @@ impl<'a> Stage<'a> {
     pub(super) fn advance(&mut self, until: SimTime) -> Result<(), Violation> {
         loop {
             let slice = until.min(self.sampled + SAMPLE);
-            if let ControlFlow::Break(violation) = self.world.run_until(slice, &mut self.referee) {
-                return Err(violation);
-            }
+            self.world.run_until(slice, &mut self.referee)?;
             if slice == self.sampled + SAMPLE {
                 self.sampled = slice;
-                self.referee.sample(&self.world, false)?;
+                self.sample()?;
             }
             if slice == until {
                 return Ok(());
@@ -78,6 +82,18 @@ impl<'a> Stage<'a> {
         self.advance(self.world.now() + time)
     }
 
+    /// Looks at everything, and puts it to the invariants that always hold.
+    pub(super) fn sample(&mut self) -> Result<&Snapshot, Violation> {
+        self.world.look(false, &mut self.referee)?;
+        self.referee.sample(&self.world, false)
+    }
+
+    /// What a settled mesh would not do, if anything.
+    pub(super) fn unsettled(&mut self) -> Result<Option<Violation>, Violation> {
+        self.world.look(true, &mut self.referee)?;
+        self.referee.unsettled(&self.world)
+    }
+
     /// Lets a fault strike.
     pub(super) fn strike(&mut self, fault: &Fault) -> Result<(), Violation> {
         self.referee.log(&self.world, || format!("FAULT {fault:?}"));
@@ -88,14 +104,15 @@ impl<'a> Stage<'a> {
     /// Lets an application ask for something, if it runs. A frozen one asks for nothing.
     pub(super) fn ask(&mut self, op: &Op, fresh: bool) {
         let from = op.from();
-        if self.world.host(from).state() != HostState::Up {
+        if self.world.state(from) != HostState::Up {
             return;
         }
         let Some((command, within, what, key)) = self.command(op, fresh) else { return };
         let reports = !matches!(op, Op::Send { report: false, .. });
+        let within = self.world.patience(&command, within);
         let Some(token) = self.world.command(from, command) else { return };
         self.referee.log(&self.world, || format!("{} is asked {token}: {op:?}", self.referee.name(from)));
-        let due = reports.then(|| self.world.host(from).local(self.world.now()) + within);
+        let due = reports.then(|| self.world.local(from) + within);
         self.referee.oracle.asked(from, token, due, Request { message: key, what, fresh });
     }
 

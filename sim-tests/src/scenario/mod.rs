@@ -1,7 +1,7 @@
 //! A scenario is data: who is there, what the network is like, what is asked for, what breaks, and when it must be well
 //! again.
 //!
-//! Making one ([`crate::generate`]) and running one ([`crate::run()`]) are apart, so a failure can be shrunk, read, written
+//! Making one ([`crate::generate`]) and running one ([`crate::run`]) are apart, so a failure can be shrunk, read, written
 //! to a file and replayed for ever. Hosts are named by their place in [`Scenario::hosts`]. Times are milliseconds of true
 //! time since the start.
 

@@ -10,12 +10,13 @@ mod pool;
 mod summary;
 pub mod worker;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 pub use summary::{FamilySummary, Summary};
 
 use crate::{
     generate::{self, Family},
+    run::Tier,
     stopwatch::Stopwatch,
     verdict::{Verdict, Violation},
 };
@@ -27,6 +28,8 @@ pub struct Sweep {
     pub program: PathBuf,
     /// The families; seed `s` goes to the one at place `s` modulo their number.
     pub families: Vec<&'static Family>,
+    /// The tiers; every seed runs on each of them.
+    pub tiers: Vec<Tier>,
     /// The first seed.
     pub from: u64,
     /// How many seeds.
@@ -51,20 +54,29 @@ pub struct Job {
     pub family: &'static str,
     /// The seed.
     pub seed: u64,
+    /// Where the nodes live.
+    pub tier: Tier,
 }
 
 impl Job {
     /// A seed and the family that it goes to.
     #[must_use]
-    pub fn of(families: &[&'static Family], seed: u64) -> Self {
+    pub fn of(families: &[&'static Family], seed: u64, tier: Tier) -> Self {
         let place = usize::try_from(seed % families.len().max(1) as u64).unwrap_or(0);
-        Self { family: families.get(place).map_or("", |family| family.name), seed }
+        Self { family: families.get(place).map_or("", |family| family.name), seed, tier }
     }
 
     /// The command that runs this seed again.
     #[must_use]
     pub fn command(self) -> String {
-        format!("cargo run --release -p sim-tests -- run --scenario {} --seed {}", self.family, self.seed)
+        let Self { family, seed, tier } = self;
+        format!("cargo run --release -p sim-tests -- run --scenario {family} --seed {seed} --tier {tier}")
+    }
+}
+
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} seed {} on {}", self.family, self.seed, self.tier)
     }
 }
 
@@ -84,8 +96,9 @@ impl Sweep {
     /// Runs every seed. Each failure is told to `failed` as soon as it is known.
     pub fn run(&self, mut failed: impl FnMut(Job, &Violation)) -> Summary {
         let clock = Stopwatch::start();
-        let jobs: Vec<Job> =
-            (self.from..self.from.saturating_add(self.seeds)).map(|seed| Job::of(&self.families, seed)).collect();
+        let seeds = self.from..self.from.saturating_add(self.seeds);
+        let on = |tier: Tier| seeds.clone().map(move |seed| Job::of(&self.families, seed, tier));
+        let jobs: Vec<Job> = self.tiers.iter().flat_map(|tier| on(*tier)).collect();
         let mut verdicts = BTreeMap::new();
         pool::run(self, &jobs, |job, verdict| {
             if let Verdict::Violation(violation) = &verdict {

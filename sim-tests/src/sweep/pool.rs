@@ -99,7 +99,7 @@ impl Worker {
 
     fn ask(&mut self, sweep: &Sweep, job: Job) -> Result<Verdict, Lost> {
         self.seeds += 1;
-        writeln!(self.input, "{} {}", job.family, job.seed).map_err(|_| Lost::Died)?;
+        writeln!(self.input, "{} {} {}", job.family, job.seed, job.tier).map_err(|_| Lost::Died)?;
         let line = self.lines.recv_timeout(sweep.watchdog).map_err(|error| match error {
             RecvTimeoutError::Timeout => Lost::Hung,
             RecvTimeoutError::Disconnected => Lost::Died,

@@ -3,7 +3,12 @@
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::Job;
-use crate::verdict::Verdict;
+use crate::{
+    generate,
+    run::Tier,
+    turmoil::{Unsupported, unsupported},
+    verdict::Verdict,
+};
 
 /// The figures of one family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,8 +28,12 @@ pub struct FamilySummary {
 /// The figures of a sweep. Displayed, its last line is the one that scripts read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// By family.
-    pub families: BTreeMap<&'static str, FamilySummary>,
+    /// By tier and family.
+    pub families: BTreeMap<(Tier, &'static str), FamilySummary>,
+    /// By tier.
+    pub tiers: BTreeMap<Tier, FamilySummary>,
+    /// What was left out, and of how many seeds.
+    pub left_out: BTreeMap<Unsupported, u64>,
     /// Everything together.
     pub total: FamilySummary,
     /// Simulated time over real time, per process.
@@ -35,14 +44,20 @@ pub struct Summary {
 
 impl Summary {
     pub(super) fn new(verdicts: &BTreeMap<Job, Verdict>, elapsed: Duration, jobs: usize, twice: usize) -> Self {
-        let mut families: BTreeMap<&'static str, FamilySummary> = BTreeMap::new();
+        let mut families: BTreeMap<_, FamilySummary> = BTreeMap::new();
+        let mut tiers: BTreeMap<_, FamilySummary> = BTreeMap::new();
+        let mut left_out = BTreeMap::new();
         let mut total = FamilySummary::default();
         for (job, verdict) in verdicts {
-            families.entry(job.family).or_default().add(*job, verdict);
+            families.entry((job.tier, job.family)).or_default().add(*job, verdict);
+            tiers.entry(job.tier).or_default().add(*job, verdict);
+            for what in left_out_of(*job) {
+                *left_out.entry(what).or_default() += 1;
+            }
             total.add(*job, verdict);
         }
         let real_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).saturating_mul(jobs.max(1) as u64).max(1);
-        Self { families, total, speed: total.sim_ms / real_ms, twice }
+        Self { families, tiers, left_out, total, speed: total.sim_ms / real_ms, twice }
     }
 
     /// Whether everything held.
@@ -59,9 +74,19 @@ impl FamilySummary {
             Verdict::Ok(report) => {
                 self.sim_ms += report.sim_ms;
                 self.handed += report.counts.handed;
-                self.hash = self.hash.wrapping_add(mix(job.seed ^ mix(report.hash)));
+                self.hash = self.hash.wrapping_add(mix(job.seed ^ mix(report.hash ^ job.tier as u64)));
             }
             Verdict::Violation(_) => self.failed += 1,
+        }
+    }
+}
+
+/// What a job leaves out of its scenario.
+fn left_out_of(job: Job) -> Vec<Unsupported> {
+    match job.tier {
+        Tier::Des => Vec::new(),
+        Tier::Turmoil => {
+            generate::family(job.family).map_or_else(Vec::new, |family| unsupported(&family.generate(job.seed)))
         }
     }
 }
@@ -75,16 +100,22 @@ const fn mix(value: u64) -> u64 {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, family) in &self.families {
+        for ((tier, name), family) in &self.families {
             writeln!(
                 f,
-                "{name:<10} seeds {:>5} failed {} sim-seconds {:>7} messages {:>8} hash {:016x}",
+                "{tier:<7} {name:<10} seeds {:>5} failed {} sim-seconds {:>7} messages {:>8} hash {:016x}",
                 family.seeds,
                 family.failed,
                 family.sim_ms / 1_000,
                 family.handed,
                 family.hash
             )?;
+        }
+        for (what, seeds) in &self.left_out {
+            writeln!(f, "turmoil left out of {seeds} seeds: {what}")?;
+        }
+        for (tier, FamilySummary { seeds, failed, sim_ms, hash, .. }) in &self.tiers {
+            writeln!(f, "{tier:<7} seeds {seeds} failed {failed} sim-seconds {} hash {hash:016x}", sim_ms / 1_000)?;
         }
         writeln!(f, "{} seeds were run twice, in different processes", self.twice)?;
         let FamilySummary { seeds, failed, sim_ms, hash, .. } = self.total;
@@ -111,7 +142,7 @@ mod tests {
     }
 
     fn job(seed: u64) -> Job {
-        Job { family: "mesh5", seed }
+        Job { family: "mesh5", seed, tier: Tier::Des }
     }
 
     fn summary(verdicts: &[(Job, Verdict)]) -> Summary {

@@ -1,4 +1,4 @@
-//! A worker: is told a family and a seed per line, answers with the verdict as one line of JSON.
+//! A worker: is told a family, a seed and a tier per line, answers with the verdict as one line of JSON.
 
 use std::io::{BufRead, Write};
 
@@ -10,7 +10,7 @@ pub(super) const SEEDS_PER_WORKER: u32 = 200;
 /// Serves until the input ends.
 ///
 /// # Errors
-/// If input or output breaks, or a line names no family and seed.
+/// If input or output breaks, or a line names no family, seed and tier.
 pub fn serve(input: impl BufRead, mut output: impl Write, canary: bool) -> std::io::Result<()> {
     for line in input.lines() {
         let verdict = verdict(&line?, canary).ok_or(std::io::ErrorKind::InvalidInput)?;
@@ -22,8 +22,9 @@ pub fn serve(input: impl BufRead, mut output: impl Write, canary: bool) -> std::
 }
 
 fn verdict(line: &str, canary: bool) -> Option<Verdict> {
-    let (name, seed) = line.split_once(' ')?;
+    let mut words = line.split(' ');
+    let (name, seed, tier) = (words.next()?, words.next()?, words.next()?);
     let family = generate::family(name)?;
-    let options = run::Options { canary, ..run::Options::default() };
+    let options = run::Options { canary, tier: run::Tier::of(tier)?, ..run::Options::default() };
     Some(run::guarded(&family.generate(seed.parse().ok()?), options))
 }

@@ -354,7 +354,7 @@ pub(super) fn dials(told: &[(Time, usize, Effect)], host: usize) -> Vec<u64> {
 pub(super) fn frames(told: &[(Time, usize, Effect)], host: usize) -> Vec<(u64, u32)> {
     let mine = told.iter().filter(|(_, at, _)| *at == host);
     mine.filter_map(|(time, _, effect)| match effect {
-        Effect::Frame { frame, .. } => Some((time.as_nanos() / 1_000_000, number(frame))),
+        Effect::Frame { frame, .. } => Some((time.as_nanos() / 1_000_000, number(&frame.clone().into_frame()))),
         Effect::Dial { .. }
         | Effect::Write { .. }
         | Effect::Close { .. }
