@@ -189,19 +189,13 @@ impl HostConfig {
             advert_interval_min: self.advert_interval_min,
             advert_refresh: self.advert_refresh,
             advert_expiry: self.advert_expiry,
-            ..RouteConfig::default()
         }
     }
 
     /// How the node's messages are configured.
     #[must_use]
     pub fn message(&self) -> MessageConfig {
-        MessageConfig {
-            max_payload: self.max_payload,
-            inbox: self.inbox,
-            retry_max: self.retry_max,
-            ..MessageConfig::default()
-        }
+        MessageConfig { max_payload: self.max_payload, inbox: self.inbox, retry_max: self.retry_max }
     }
 
     /// The peers that the node dials.

@@ -42,6 +42,10 @@ counters! {
     FramesIn = "link_frames_in",
     /// Frames put on lanes.
     FramesOut = "link_frames_out",
+    /// Frames put on control lanes; part of the frames put on lanes.
+    ControlFramesOut = "link_control_frames_out",
+    /// Bytes of frames put on control lanes, without what records and the transport add.
+    ControlBytesOut = "link_control_bytes_out",
     /// Bytes received on channels.
     BytesIn = "link_bytes_in",
     /// Bytes written to channels.

@@ -62,6 +62,8 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 2_000)]
         runs: u32,
     },
+    /// Measure how routing grows with the mesh.
+    Scale(ScaleArgs),
     /// List the families.
     List,
     /// Prove that nondeterminism is caught.
@@ -133,4 +135,23 @@ fn tier(name: &str) -> Result<Tier, String> {
 
 fn tiers(name: &str) -> Result<Tiers, String> {
     if name == "both" { Ok(Tiers(Tier::ALL.to_vec())) } else { tier(name).map(|tier| Tiers(vec![tier])) }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScaleArgs {
+    /// Sizes to measure, separated by commas.
+    #[arg(long, default_value = "50,100,200", value_delimiter = ',')]
+    pub(crate) nodes: Vec<u32>,
+    /// Simulated minutes of churn.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) minutes: u32,
+    /// Links per node, on average.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) degree: u32,
+    /// The seed.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Nodes in a hundred that go down and come back in each minute.
+    #[arg(long, default_value_t = 5, value_name = "PERCENT")]
+    pub(crate) churn_percent: u32,
 }

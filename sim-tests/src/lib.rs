@@ -7,6 +7,7 @@ pub mod generate;
 pub mod invariants;
 pub mod oracle;
 pub mod run;
+pub mod scale;
 pub mod scenario;
 pub mod shrink;
 pub mod snapshot;

@@ -13,10 +13,11 @@ use std::{
 };
 
 use clap::Parser as _;
-use cli::{Cli, Command, Pick, SweepArgs};
+use cli::{Cli, Command, Pick, ScaleArgs, SweepArgs};
 use sim_tests::{
     generate,
     run::{self, Options, Tier},
+    scale,
     scenario::Scenario,
     shrink::{self, Budget},
     sweep::{self, Job, Sweep, worker},
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
             let budget = Budget { runs, time: Duration::from_secs(seconds) };
             shrink(&Pick { scenario, seed, tier }, out, budget)
         }
+        Command::Scale(args) => scale(&args),
         Command::List => list(),
         Command::Canary => canary(),
         Command::Worker { canary } => {
@@ -131,6 +133,26 @@ fn shrink(pick: &Pick, out: Option<PathBuf>, budget: Budget) -> Outcome {
 fn size(when: &str, scenario: &Scenario) -> String {
     let Scenario { hosts, faults, workload, .. } = scenario;
     format!("{when} {} hosts, {} faults, {} requests", hosts.len(), faults.len(), workload.len())
+}
+
+fn scale(args: &ScaleArgs) -> Outcome {
+    let ScaleArgs { nodes, minutes, degree, seed, churn_percent } = args;
+    let (minutes, degree, seed, churn_percent) = (*minutes, *degree, *seed, *churn_percent);
+    let plans: Vec<_> =
+        nodes.iter().map(|nodes| scale::Plan { nodes: *nodes, minutes, degree, churn_percent, seed }).collect();
+    plans.iter().try_for_each(scale::Plan::check)?;
+    let mut report = scale::Report::default();
+    for plan in &plans {
+        match scale::measure(plan) {
+            Ok(measured) => report.add(measured),
+            Err(violation) => {
+                println!("scale failed nodes {}: {violation}", plan.nodes);
+                return Ok(false);
+            }
+        }
+    }
+    println!("{report}");
+    Ok(report.ok())
 }
 
 fn list() -> Outcome {

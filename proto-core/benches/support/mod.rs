@@ -1,6 +1,8 @@
 //! Three nodes in a line, driven by hand: what the publisher sends, the relay forwards and the subscriber consumes.
 //! Every step is a turn of one engine, so a benchmark can time it, and a test can count what it allocates.
 
+#![allow(dead_code, reason = "not every user of this module uses all of it")]
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},

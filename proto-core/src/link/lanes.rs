@@ -71,7 +71,7 @@ impl From<Encoded> for Outgoing {
 
 impl Outgoing {
     #[inline]
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Own(frame) => frame.len(),
             Self::Passing(frame) => frame.len(),
@@ -358,7 +358,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(crate::testing::cases(64))]
 
         #[test]
         fn what_goes_in_comes_out_whole_and_in_the_order_of_its_lane(

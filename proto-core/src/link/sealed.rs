@@ -56,6 +56,8 @@ impl Sealed {
     /// Puts a frame on a lane; counts the older ones that it pushed out.
     #[inline]
     pub(super) fn push(&mut self, cx: &mut Cx<'_>, lane: Lane, frame: impl Into<Outgoing>) -> Pushed {
+        let frame = frame.into();
+        let len = frame.len() as u64;
         let pushed = self.lanes.push(lane, frame);
         match pushed {
             Pushed::Kept => cx.probe.count(Counter::FramesOut),
@@ -63,7 +65,11 @@ impl Sealed {
                 cx.probe.count(Counter::FramesOut);
                 cx.probe.add(Counter::DroppedQueueFull, older as u64);
             }
-            Pushed::Refused => {}
+            Pushed::Refused => return pushed,
+        }
+        if lane == Lane::Control {
+            cx.probe.count(Counter::ControlFramesOut);
+            cx.probe.add(Counter::ControlBytesOut, len);
         }
         pushed
     }

@@ -10,8 +10,8 @@ use crate::{
     error::{CloseReason, Rejected},
     id::{Incarnation, NodeAddr, NodeName, Token},
     probe::Counter,
-    secure::{Identity, Psk, SOFTWARE},
-    testing::{Fabric, Told},
+    secure::{Identity, Psk},
+    testing::{Fabric, PROVIDER, Told},
     time::Time,
 };
 
@@ -29,7 +29,7 @@ fn addr(node: usize) -> NodeAddr {
 /// The configuration of a node that dials these others.
 fn config(node: usize, dials: &[usize]) -> Config {
     let seed = [u8::try_from(node).unwrap(); 32];
-    let mut config = Config::new(name(node), Arc::new(Identity::from_seed(seed, SOFTWARE)), Incarnation(1), SOFTWARE);
+    let mut config = Config::new(name(node), Arc::new(Identity::from_seed(seed, PROVIDER)), Incarnation(1), PROVIDER);
     config.psks = vec![Psk::from_token(b"secret")];
     config.seed = seed;
     config.secret_seed = seed;
@@ -90,6 +90,24 @@ fn a_message_crosses_a_relay_by_name() {
     assert_eq!(messages(&told), [(2, &b"hello"[..])]);
     assert_eq!(answers(&told, 7), [&Answer::Sent(Outcome::Delivered)]);
     assert!(fabric.node(1).unwrap().probe().get(Counter::Forwarded) >= 2, "there and back");
+}
+
+#[test]
+fn a_frame_crosses_as_many_links_as_allowed_and_no_more() {
+    let mut fabric = Fabric::new(MS);
+    for (node, dials) in [(0, vec![]), (1, vec![0]), (2, vec![1]), (3, vec![2])] {
+        let mut config = config(node, &dials);
+        config.route.max_hops = 2;
+        fabric.add(config);
+    }
+    fabric.run_until(Time::from_secs(1));
+    fabric.command(0, 7, send(2, b"two links"));
+    fabric.command(0, 8, send(3, b"three links"));
+    let told = fabric.run_until(Time::from_secs(4));
+    assert_eq!(messages(&told), [(2, &b"two links"[..])]);
+    assert_eq!(answers(&told, 7), [&Answer::Sent(Outcome::Delivered)], "so does its acknowledgement");
+    assert_eq!(answers(&told, 8), [&Answer::Sent(Outcome::Unknown)]);
+    assert!(fabric.node(2).unwrap().probe().get(Counter::DroppedHopLimit) > 0);
 }
 
 #[test]

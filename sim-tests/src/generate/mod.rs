@@ -4,7 +4,7 @@
 //! how often, how fast the timers are, what the applications ask for. A mix that leaves things out finds what an
 //! average of everything hides.
 
-mod draw;
+pub(crate) mod draw;
 mod families;
 mod faults;
 mod topology;

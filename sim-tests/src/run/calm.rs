@@ -3,14 +3,23 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use io_sim::{Fault, HostId, HostState, Partition, SimTime};
+use proto_core::node::Answer;
 
 use super::{stage::Stage, theatre::Theatre};
-use crate::{scenario::Op, verdict::Violation};
+use crate::{
+    scenario::Op,
+    snapshot::{NodeSnap, Snapshot},
+    verdict::Violation,
+};
 
 /// Time between two looks whether the mesh has settled.
 const POLL: Duration = Duration::from_millis(100);
 /// How long what is asked of a settled mesh may take.
 const FRESH_DEADLINE_MS: u32 = 10_000;
+/// How long one trace may take.
+const TRACE_DEADLINE_MS: u32 = 2_000;
+/// How many traces may get lost, and one more.
+const TRACE_ATTEMPTS: u32 = 3;
 /// Costs follow measured round trips and may just be changing: at the end, it must have settled again within this time.
 const UNSETTLED: Duration = Duration::from_secs(5);
 /// Longer than any scenario.
@@ -129,12 +138,16 @@ fn wake(stage: &mut Stage<'_, impl Theatre>) -> Result<(), Violation> {
 
 /// Asks everything of everybody and waits for the answers.
 fn serve(stage: &mut Stage<'_, impl Theatre>) -> Result<(), Violation> {
-    let deadline_ms = FRESH_DEADLINE_MS;
-    for op in requests(stage) {
-        stage.ask(&op, true);
+    let (requests, traces): (Vec<_>, Vec<_>) =
+        requests(stage.referee.snapshot()).into_iter().partition(|op| !matches!(op, Op::Trace { .. }));
+    for op in requests {
+        let _ = stage.ask(&op, true);
         stage.pass(Duration::from_millis(5))?;
     }
-    let until = stage.world.now() + Duration::from_millis(u64::from(deadline_ms) + 1_000);
+    for op in traces {
+        trace(stage, &op)?;
+    }
+    let until = stage.world.now() + Duration::from_millis(u64::from(FRESH_DEADLINE_MS) + 1_000);
     while is_open(stage) && stage.world.now() < until {
         stage.pass(POLL)?;
     }
@@ -146,25 +159,60 @@ fn is_open(stage: &Stage<'_, impl Theatre>) -> bool {
     stage.scenario.survivors.iter().any(|host| stage.referee.oracle.open(*host) > 0)
 }
 
-/// One message each way between every two survivors that have a route, small and large; a trace and a look-up each; and
-/// one message from the first survivor to all the others at once.
-fn requests(stage: &Stage<'_, impl Theatre>) -> Vec<Op> {
-    let snapshot = stage.referee.snapshot();
+/// A probe is sent once and not again, and gets lost when a cost changes just then: one of a few must be answered.
+fn trace(stage: &mut Stage<'_, impl Theatre>, op: &Op) -> Result<(), Violation> {
+    for attempt in 1..=TRACE_ATTEMPTS {
+        let Some(token) = stage.ask(op, attempt == TRACE_ATTEMPTS) else { return Ok(()) };
+        loop {
+            stage.pass(POLL)?;
+            let answers = stage.referee.oracle.request(op.from(), token).map(|asked| asked.answers.as_slice());
+            match answers {
+                Some([]) => {}
+                Some([Answer::Traced { reached: false }]) => break,
+                Some(_) | None => return Ok(()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// From every survivor: a message to each of the others, some small, some large; one message to all of them at once; a
+/// trace and a look-up. Only where the way is sound all along.
+fn requests(snapshot: &Snapshot) -> Vec<Op> {
     let deadline_ms = FRESH_DEADLINE_MS;
     let mut ops = Vec::new();
     for (from, node) in snapshot.survivors() {
-        let reached = |addr| node.route_to(addr).is_some();
-        let others: Vec<_> =
-            snapshot.survivors().filter(|(_, other)| reached(other.addr)).map(|(host, _)| host).collect();
+        let others: Vec<_> = snapshot
+            .survivors()
+            .filter(|(_, other)| is_sound(snapshot, node, other) && is_sound(snapshot, other, node))
+            .map(|(host, _)| host)
+            .collect();
         for to in others.iter().copied() {
             let bytes = if to.0 % 2 == 0 { 64 } else { 20_000 };
             ops.push(Op::Send { from, to, bytes, deadline_ms, report: true });
         }
         if let Some(to) = others.last().copied() {
-            ops.push(Op::Trace { from, to, every_hop: true, deadline_ms });
+            ops.push(Op::Trace { from, to, every_hop: true, deadline_ms: TRACE_DEADLINE_MS });
             ops.push(Op::FindNode { from, to, deadline_ms });
             ops.push(Op::SendMany { from, to: others, bytes: 100, deadline_ms });
         }
     }
     ops
+}
+
+/// Whether there is a way from one node to another, and every way that frames may take leads through survivors only:
+/// what is broken for good elsewhere may hold up a frame for as long as it likes.
+fn is_sound(snapshot: &Snapshot, from: &NodeSnap, to: &NodeSnap) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![from];
+    while let Some(node) = open.pop() {
+        let Some(route) = node.route_to(to.addr) else { return false };
+        for next in route.first_hops.iter().filter(|next| **next != to.addr) {
+            match snapshot.find(*next) {
+                Some((host, next)) if next.survivor => open.extend(seen.insert(host).then_some(next)),
+                Some(_) | None => return false,
+            }
+        }
+    }
+    true
 }

@@ -17,9 +17,16 @@ const SEND_BUFFER: u64 = 256 * 1_024;
 pub(super) struct Reality {
     partitions: Vec<Partition>,
     hosts: Vec<Life>,
-    /// Since when nothing that the first host sends can reach the second, row by row.
-    cut_since: Vec<Option<SimTime>>,
+    /// Why and since when nothing that the first host sends can reach the second, row by row.
+    cuts: Vec<Option<Cut>>,
     wire_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    since: SimTime,
+    /// By a partition; otherwise the process does not run.
+    partition: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +45,7 @@ impl Reality {
         Self {
             partitions: Vec::new(),
             hosts: vec![life; count],
-            cut_since: vec![None; count * count],
+            cuts: vec![None; count * count],
             wire_ms: wire_ms(scenario),
         }
     }
@@ -98,9 +105,16 @@ impl Reality {
         for from in 0..count {
             for to in 0..count {
                 let mute = self.hosts[from].alive != Alive::Running;
-                let cut = mute || self.cuts(HostId(from as u32), HostId(to as u32));
-                let since = &mut self.cut_since[from * count + to];
-                *since = cut.then(|| since.unwrap_or(now));
+                let partition = self.cuts(HostId(from as u32), HostId(to as u32));
+                let cut = &mut self.cuts[from * count + to];
+                let since = match *cut {
+                    // A kernel whose process is frozen still sends what the partition held back: its next attempt
+                    // comes after at most as long again.
+                    Some(before) if before.partition && !partition => now + now.since(before.since),
+                    Some(before) => before.since,
+                    None => now,
+                };
+                *cut = (mute || partition).then_some(Cut { since, partition });
             }
         }
     }
@@ -112,7 +126,7 @@ impl Reality {
             (node.alive, node.alive_ms, node.life) = (life.alive, ms(life.since), life.number);
         }
         snapshot.cut_ms.clear();
-        snapshot.cut_ms.extend(self.cut_since.iter().map(|since| since.map_or(0, ms)));
+        snapshot.cut_ms.extend(self.cuts.iter().map(|cut| cut.map_or(0, |cut| ms(cut.since))));
         snapshot.wire_ms = self.wire_ms;
     }
 }

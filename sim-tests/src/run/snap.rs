@@ -14,12 +14,12 @@ const FLOWS: [u16; 3] = [0, 1, 0x9e37];
 
 /// Snapshots of one world. Keeps its memory from one to the next.
 #[derive(Debug)]
-pub(super) struct Camera {
-    pub(super) snapshot: Snapshot,
+pub(crate) struct Camera {
+    pub(crate) snapshot: Snapshot,
 }
 
 impl Camera {
-    pub(super) fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         let nodes = scenario.ids().zip(&scenario.hosts).map(|(host, spec)| {
             let mut node = NodeSnap::lonely(spec.name.clone());
             node.survivor = scenario.survives(host);
@@ -32,7 +32,7 @@ impl Camera {
     }
 
     /// Takes in what every node believes now; where frames would go only if `forwards`.
-    pub(super) fn shoot(&mut self, world: &impl Sight, forwards: bool) {
+    pub(crate) fn shoot(&mut self, world: &impl Sight, forwards: bool) {
         self.snapshot.at_ms = world.now().as_millis();
         let everyone: Vec<NodeAddr> = self.snapshot.nodes.iter().map(|node| node.addr).collect();
         for (host, snap) in (0..).map(HostId).zip(&mut self.snapshot.nodes) {

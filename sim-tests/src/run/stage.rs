@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use io_sim::{Fault, HostId, HostState, World, WorldOptions, time::SimTime};
-use proto_core::node::{Command, Send};
+use proto_core::{
+    id::Token,
+    node::{Command, Send},
+};
 
 use super::{Options, referee::Referee, theatre::Theatre};
 use crate::{
@@ -55,7 +58,7 @@ impl<'a, W: Theatre> Stage<'a, W> {
             if let Some(timed) = faults.next_if(|timed| timed.at_ms <= next_ms) {
                 self.strike(&timed.fault)?;
             } else if let Some(timed) = workload.next_if(|timed| timed.at_ms <= next_ms) {
-                self.ask(&timed.op, false);
+                let _ = self.ask(&timed.op, false);
             } else if next_ms == self.scenario.calm_at_ms {
                 return Ok(());
             }
@@ -101,19 +104,20 @@ impl<'a, W: Theatre> Stage<'a, W> {
         self.referee.struck(&self.world, fault)
     }
 
-    /// Lets an application ask for something, if it runs. A frozen one asks for nothing.
-    pub(super) fn ask(&mut self, op: &Op, fresh: bool) {
+    /// Lets an application ask for something, if it runs; tells the request's token. A frozen one asks for nothing.
+    pub(super) fn ask(&mut self, op: &Op, fresh: bool) -> Option<Token> {
         let from = op.from();
         if self.world.state(from) != HostState::Up {
-            return;
+            return None;
         }
-        let Some((command, within, what, key)) = self.command(op, fresh) else { return };
+        let (command, within, what, key) = self.command(op, fresh)?;
         let reports = !matches!(op, Op::Send { report: false, .. });
         let within = self.world.patience(&command, within);
-        let Some(token) = self.world.command(from, command) else { return };
+        let token = self.world.command(from, command)?;
         self.referee.log(&self.world, || format!("{} is asked {token}: {op:?}", self.referee.name(from)));
         let due = reports.then(|| self.world.local(from) + within);
         self.referee.oracle.asked(from, token, due, Request { message: key, what, fresh });
+        Some(token)
     }
 
     fn command(&mut self, op: &Op, fresh: bool) -> Option<(Command, Duration, &'static str, Option<Key>)> {

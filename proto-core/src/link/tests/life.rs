@@ -75,6 +75,23 @@ fn what_is_sent_within_one_turn_leaves_as_one_record() {
 }
 
 #[test]
+fn only_frames_on_control_lanes_count_as_control_traffic() {
+    let mut world = linked();
+    let counts = |world: &World| {
+        [Counter::FramesOut, Counter::ControlFramesOut, Counter::ControlBytesOut]
+            .map(|counter| world.hosts[0].probe.get(counter))
+    };
+    let (before, link) = (counts(&world), world.link(0));
+    let control = frame(1, 100);
+    let len = control.len() as u64;
+    world.send(0, link, Lane::Control, control);
+    world.send(0, link, Lane::Data, frame(2, 5_000));
+    world.send(0, link, Lane::Bulk, frame(3, 50_000));
+    let after = counts(&world);
+    assert_eq!([0, 1, 2].map(|at| after[at] - before[at]), [3, 1, len]);
+}
+
+#[test]
 fn a_bulk_transfer_delays_a_control_frame_by_one_window_at_most() {
     let mut world = linked();
     world.rate = 500_000;

@@ -19,8 +19,8 @@ use crate::{
     link::{Effect, Event, Lane, LinkId, Links},
     node::{Config, Endpoint, Peer},
     rng::Secrets,
-    secure::{Identity, Pins, Psk, SOFTWARE},
-    testing::{Bench, Machine},
+    secure::{Identity, Pins, Psk},
+    testing::{Bench, Machine, PROVIDER},
     time::Time,
     wire::{Frame, Kind, v1},
 };
@@ -61,8 +61,8 @@ pub(super) fn name(text: &str) -> NodeName {
 pub(super) fn config(text: &str, incarnation: u64, peers: &[(Option<&str>, &str)]) -> Config {
     let mut seed = [0; 32];
     seed[..text.len()].copy_from_slice(text.as_bytes());
-    let identity = Arc::new(Identity::from_seed(seed, SOFTWARE));
-    let mut config = Config::new(name(text), identity, Incarnation(incarnation), SOFTWARE);
+    let identity = Arc::new(Identity::from_seed(seed, PROVIDER));
+    let mut config = Config::new(name(text), identity, Incarnation(incarnation), PROVIDER);
     config.psks = vec![Psk::from_token(b"secret")];
     config.secret_seed = seed;
     config.secret_seed[31] = u8::try_from(incarnation).unwrap();

@@ -82,7 +82,7 @@ fn heal(world: &mut World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(crate::testing::cases(300))]
 
     #[test]
     fn no_channel_and_no_restart_breaks_a_promise(

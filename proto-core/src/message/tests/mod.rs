@@ -16,8 +16,8 @@ use crate::{
     cx::Cx,
     id::{Incarnation, NodeAddr, NodeName, Seq, Token},
     node::{Answer, Config, Outcome, Send},
-    secure::{Identity, SOFTWARE},
-    testing::{Bench, Machine},
+    secure::Identity,
+    testing::{Bench, Machine, PROVIDER},
     time::Time,
     wire::{Frame, Kind, v1},
 };
@@ -44,8 +44,8 @@ impl Machine for Messages {
 }
 
 fn config(name: &str, incarnation: Incarnation) -> Config {
-    let identity = Arc::new(Identity::from_seed([0; 32], SOFTWARE));
-    Config::new(NodeName::new(name).unwrap(), identity, incarnation, SOFTWARE)
+    let identity = Arc::new(Identity::from_seed([0; 32], PROVIDER));
+    Config::new(NodeName::new(name).unwrap(), identity, incarnation, PROVIDER)
 }
 
 fn addr(name: &str) -> NodeAddr {

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use smallvec::smallvec;
 
 use super::*;
+use crate::testing::cases;
 
 /// What nodes 0, 1, 2, .. advertise: whether they carry transit, and their links as (node, cost).
 type Mesh = Vec<(bool, BTreeMap<u64, u32>)>;
@@ -37,49 +38,48 @@ fn path(node: u64, cost: u64, hops: u8, first: &[u64]) -> Path {
 /// The same by Floyd and Warshall, with every first hop, as slow and as plain as can be.
 fn naive(mesh: &Mesh, source: u64) -> Vec<Path> {
     const FAR: u64 = u64::MAX / 4;
-    let count = mesh.len() as u64;
-    let claims = |from: u64, to: u64| mesh[usize::try_from(from).unwrap()].1.get(&to).copied().map(u64::from);
-    let edge = |from: u64, to: u64| claims(from, to).filter(|_| claims(to, from).is_some());
-    let transit = |node: u64| mesh[usize::try_from(node).unwrap()].0;
+    let (count, source) = (mesh.len(), usize::try_from(source).unwrap());
+    let claims = |from: usize, to: usize| mesh[from].1.get(&(to as u64)).copied().map(u64::from);
+    let edge = |from, to| claims(from, to).filter(|_| claims(to, from).is_some());
+    let transit = |node: usize| mesh[node].0;
     // The best (cost, links) from u to v, where every node in between carries transit.
-    let mut best: BTreeMap<(u64, u64), (u64, u64)> = BTreeMap::new();
-    let at = |best: &BTreeMap<(u64, u64), (u64, u64)>, u, v| best.get(&(u, v)).copied().unwrap_or((FAR, FAR));
+    let mut best = vec![vec![(FAR, FAR); count]; count];
     for u in 0..count {
         for v in 0..count {
             if let Some(cost) = edge(u, v) {
-                best.insert((u, v), (cost, 1));
+                best[u][v] = (cost, 1);
             }
         }
     }
     for middle in (0..count).filter(|node| transit(*node) && *node != source) {
         for u in 0..count {
             for v in 0..count {
-                let ((a, i), (b, j)) = (at(&best, u, middle), at(&best, middle, v));
-                let through = (a + b, i + j);
-                if u != v && through < at(&best, u, v) {
-                    best.insert((u, v), through);
+                let ((a, i), (b, j)) = (best[u][middle], best[middle][v]);
+                if u != v && (a + b, i + j) < best[u][v] {
+                    best[u][v] = (a + b, i + j);
                 }
             }
         }
     }
     let mut paths = vec![];
     for node in (0..count).filter(|node| *node != source) {
-        let (cost, hops) = at(&best, source, node);
+        let (cost, hops) = best[source][node];
         if cost >= FAR {
             continue;
         }
-        let begins = |first: u64| {
+        let begins = |first: usize| {
             let rest = if first == node {
                 0
             } else if transit(first) {
-                at(&best, first, node).0
+                best[first][node].0
             } else {
                 FAR
             };
             first != source && edge(source, first).is_some_and(|begin| begin + rest == cost)
         };
-        let first: Vec<u64> = (0..count).filter(|first| begins(*first)).take(MULTIPATH_MAX).collect();
-        paths.push(path(node, cost, u8::try_from(hops).unwrap(), &first));
+        let first: Vec<u64> =
+            (0..count).filter(|first| begins(*first)).take(MULTIPATH_MAX).map(|node| node as u64).collect();
+        paths.push(path(node as u64, cost, u8::try_from(hops).unwrap(), &first));
     }
     paths
 }
@@ -105,7 +105,7 @@ fn any_mesh() -> impl Strategy<Value = Mesh> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+    #![proptest_config(cases(2_000))]
 
     #[test]
     fn dijkstra_agrees_with_its_naive_twin(mesh in any_mesh()) {

@@ -126,7 +126,7 @@ fn assert_sound(effects: &[Effect], up: &BTreeSet<LinkId>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+    #![proptest_config(crate::testing::cases(200))]
 
     #[test]
     fn whatever_happens_the_laws_hold(steps in prop::collection::vec(any::<(u8, u8, u8, u16)>(), 0..120)) {

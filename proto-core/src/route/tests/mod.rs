@@ -14,8 +14,8 @@ use crate::{
     id::{Incarnation, NodeAddr, NodeName},
     link::LinkId,
     node::Config,
-    secure::{Identity, Pins, SOFTWARE},
-    testing::{Bench, Machine},
+    secure::{Identity, Pins},
+    testing::{Bench, Machine, PROVIDER},
     time::Time,
     wire::{
         Frame, Kind,
@@ -68,11 +68,11 @@ fn addr(number: usize) -> NodeAddr {
 fn identity(number: usize) -> Arc<Identity> {
     let mut seed = [1; 32];
     seed[..8].copy_from_slice(&(number as u64).to_le_bytes());
-    Arc::new(Identity::from_seed(seed, SOFTWARE))
+    Arc::new(Identity::from_seed(seed, PROVIDER))
 }
 
 fn config(number: usize, incarnation: u64) -> Config {
-    Config::new(name(number), identity(number), Incarnation(incarnation), SOFTWARE)
+    Config::new(name(number), identity(number), Incarnation(incarnation), PROVIDER)
 }
 
 fn bench(config: &Config) -> Bench<Routing> {
@@ -90,7 +90,7 @@ fn says(number: usize, version: (u64, u64), neighbours: &[usize]) -> AdvertBody 
 
 /// The same, signed.
 fn signed(number: usize, version: (u64, u64), neighbours: &[usize]) -> Advert {
-    Advert::sign(says(number, version, neighbours), "default", &identity(number), SOFTWARE)
+    Advert::sign(says(number, version, neighbours), "default", &identity(number), PROVIDER)
 }
 
 /// The arrival of an advert over a link.

@@ -79,7 +79,7 @@ fn a_name_with_another_key_is_refused_and_reported_now_and_then() {
     let before = knowledge(&bench);
     let mut body = says(2, (9, 9), &[]);
     body.key = identity(7).public().0;
-    let forged = Advert::sign(body, "default", &identity(7), SOFTWARE);
+    let forged = Advert::sign(body, "default", &identity(7), PROVIDER);
     let report = Effect::KeyConflict { name: name(2), pinned: identity(2).public(), shown: identity(7).public() };
     assert_eq!(bench.handle(ms(200), arrives(link(1), &forged)), std::slice::from_ref(&report));
     assert_eq!(bench.handle(ms(300), arrives(link(1), &forged)), []);
@@ -94,7 +94,7 @@ fn a_key_is_pinned_only_after_it_has_signed() {
     let mut bench = linked_to_one();
     let mut body = says(2, (1, 1), &[]);
     body.key = identity(7).public().0;
-    let forged = Advert::sign(body, "default", &identity(8), SOFTWARE);
+    let forged = Advert::sign(body, "default", &identity(8), PROVIDER);
     assert_eq!(violation(&bench.handle(ms(1), arrives(link(1), &forged))), Some(Violation::BadSignature));
     bench.handle(ms(1), arrives(link(1), &signed(2, (1, 1), &[])));
     assert!(bench.machine.router.name(addr(2)).is_some());
@@ -103,7 +103,7 @@ fn a_key_is_pinned_only_after_it_has_signed() {
 #[test]
 fn an_advert_of_another_network_is_refused() {
     let mut bench = linked_to_one();
-    let foreign = Advert::sign(says(2, (1, 1), &[]), "foreign", &identity(2), SOFTWARE);
+    let foreign = Advert::sign(says(2, (1, 1), &[]), "foreign", &identity(2), PROVIDER);
     assert_eq!(violation(&bench.handle(ms(1), arrives(link(1), &foreign))), Some(Violation::BadSignature));
 }
 
@@ -112,7 +112,7 @@ fn adverts_of_bad_form_are_refused() {
     let parse = |change: fn(&mut AdvertBody)| {
         let mut body = says(2, (1, 1), &[3, 4]);
         change(&mut body);
-        let advert = Advert::sign(body, "default", &identity(2), SOFTWARE);
+        let advert = Advert::sign(body, "default", &identity(2), PROVIDER);
         Advert::parse(advert.signed().clone()).map(|_| ())
     };
     assert_eq!(parse(|_| {}), Ok(()));
@@ -127,7 +127,7 @@ fn adverts_of_bad_form_are_refused() {
         let mut body = says(2, (u64::MAX, u64::MAX), &[]);
         body.origin = NodeName::new(&"x".repeat(64)).unwrap();
         many(&mut body, count);
-        Advert::sign(body, "default", &identity(2), SOFTWARE).signed().clone()
+        Advert::sign(body, "default", &identity(2), PROVIDER).signed().clone()
     };
     assert!(Advert::parse(sign(NEIGHBOURS_MAX)).is_ok(), "the largest that is allowed fits its limit");
     assert_eq!(Advert::parse(sign(NEIGHBOURS_MAX + 1)), Err(MALFORMED));
@@ -244,7 +244,7 @@ fn this_nodes_name_with_another_key_is_a_conflict() {
     let mut bench = linked_to_one();
     let mut body = says(0, (9, 9), &[]);
     body.key = identity(7).public().0;
-    let forged = Advert::sign(body, "default", &identity(7), SOFTWARE);
+    let forged = Advert::sign(body, "default", &identity(7), PROVIDER);
     let told = bench.handle(ms(1), arrives(link(1), &forged));
     let expected = Effect::KeyConflict { name: name(0), pinned: identity(0).public(), shown: identity(7).public() };
     assert_eq!(told, [expected]);

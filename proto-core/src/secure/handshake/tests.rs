@@ -468,10 +468,7 @@ fn errors_say_nothing_that_tells_a_token_from_a_network() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig {
-        failure_persistence: None,
-        ..proptest::prelude::ProptestConfig::with_cases(256)
-    })]
+    #![proptest_config(crate::testing::cases(256))]
 
     #[test]
     fn no_bytes_break_the_acceptor_or_are_answered(

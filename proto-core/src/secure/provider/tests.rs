@@ -125,7 +125,7 @@ fn nothing_shorter_than_a_tag_opens() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+    #![proptest_config(crate::testing::cases(64))]
 
     #[test]
     fn all_providers_give_the_same_bytes(

@@ -175,7 +175,7 @@ fn records_and_rekey_are_those_of_noise() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+    #![proptest_config(crate::testing::cases(256))]
 
     #[test]
     fn no_bytes_open_under_keys_that_did_not_seal_them(

@@ -1,0 +1,135 @@
+//! How often a node allocates once its tables have grown: a few times per record, never per frame or message.
+//!
+//! A record allocates its own buffer and the count of who shares it, at the node that seals it and again at the node
+//! that opens it, where the frames are slices of it. Everything in between moves through queues that keep their room.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../benches/support/mod.rs"]
+mod support;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+use proto_core::probe::Counter;
+use support::{Line, PUBLISHER, RELAY, SUBSCRIBER, Security, Step};
+
+/// Most allocations of a step that handles one record, however many frames are in it.
+const PER_RECORD: u64 = 4;
+/// Rounds in which a step is counted.
+const ROUNDS: u64 = 100;
+/// Messages that fill a good part of one record.
+const MANY: u64 = 64;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Counts what the present thread asks the system for.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; counting allocates nothing, since the counter needs
+// neither initialisation nor a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: `memory` came from `System` with this layout.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: `memory` came from `System` with this layout; the caller answers for `size`.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+/// Sealed where the fast provider is built in; the other takes too long without optimisation.
+fn security() -> Security {
+    #[cfg(feature = "aws-lc")]
+    return Security::Noise(proto_core::secure::AWS_LC);
+    #[cfg(not(feature = "aws-lc"))]
+    return Security::Channel(proto_core::secure::SOFTWARE);
+}
+
+/// A line whose tables have grown to what rounds of up to [`MANY`] messages need.
+fn warm(report: bool) -> Line {
+    let mut line = Line::new(security(), 128, report);
+    for _ in 0..ROUNDS {
+        line.round(MANY, || ());
+    }
+    line
+}
+
+/// The most allocations that a step makes in any of many rounds.
+fn most(line: &mut Line, step: Step, messages: u64) -> u64 {
+    let counts = (0..ROUNDS).map(|_| {
+        let (before, after) = line.round(messages, || COUNT.get())[step as usize];
+        after - before
+    });
+    counts.max().unwrap()
+}
+
+#[test]
+fn the_counter_counts() {
+    let before = COUNT.get();
+    let mut bytes = std::hint::black_box(Vec::<u8>::with_capacity(10));
+    assert_eq!(COUNT.get() - before, 1);
+    bytes.reserve_exact(100);
+    assert_eq!(COUNT.get() - before, 2);
+}
+
+#[test]
+fn a_relay_allocates_per_record_and_never_per_frame() {
+    let mut line = warm(false);
+    let before = line.node(RELAY).probe().get(Counter::Forwarded);
+    for messages in [1, MANY] {
+        let count = most(&mut line, Step::Forward, messages);
+        assert!(count <= PER_RECORD, "{count} allocations for {messages} frames");
+    }
+    let count = most(&mut line, Step::Return, MANY);
+    assert!(count <= PER_RECORD, "{count} allocations for an acknowledgement");
+    assert!(line.node(RELAY).probe().get(Counter::Forwarded) - before >= ROUNDS * (1 + 2 * MANY));
+}
+
+#[test]
+fn a_publisher_allocates_per_record_and_never_per_message() {
+    let mut line = warm(false);
+    for messages in [1, MANY] {
+        let count = most(&mut line, Step::Publish, messages);
+        assert!(count <= PER_RECORD, "{count} allocations to send {messages} messages");
+        let count = most(&mut line, Step::Settle, messages);
+        assert!(count <= PER_RECORD, "{count} allocations to settle {messages} messages");
+    }
+    assert_eq!(line.node(PUBLISHER).messages().unanswered(), 0);
+}
+
+#[test]
+fn a_subscriber_allocates_per_record_and_never_per_message() {
+    let mut line = warm(false);
+    let before = line.delivered();
+    for messages in [1, MANY] {
+        let count = most(&mut line, Step::Deliver, messages);
+        assert!(count <= PER_RECORD, "{count} allocations to deliver {messages} messages");
+    }
+    assert_eq!(line.delivered() - before, ROUNDS * (1 + MANY));
+    assert_eq!(line.node(SUBSCRIBER).probe().get(Counter::MessagesDelivered), line.delivered());
+}
+
+#[test]
+fn an_outcome_that_is_asked_for_costs_one_allocation() {
+    let mut line = warm(true);
+    let count = most(&mut line, Step::Settle, MANY);
+    assert!((MANY..=MANY + PER_RECORD).contains(&count), "{count} allocations for {MANY} outcomes");
+    assert_eq!(line.answered(), 2 * ROUNDS * MANY);
+}
