@@ -10,7 +10,7 @@ use proto_core::{
     secure::Pins,
     testing::Machine,
     time::Time,
-    wire::{Frame, Kind, v1},
+    wire::{Encoded, Frame, Kind, v1},
 };
 
 /// The links of one node and its pins, as one machine.
@@ -71,7 +71,7 @@ impl Watch {
     }
 
     /// A frame arrived; `sent` if the other end is a host, and how many frames it has sent so far.
-    pub(super) fn frame(&mut self, link: LinkId, frame: &Frame, sent: Option<u32>) {
+    pub(super) fn frame(&mut self, link: LinkId, frame: &Encoded, sent: Option<u32>) {
         assert!(self.up.contains_key(&link), "a frame over {link:?}, which is down");
         let Some(sent) = sent else { return };
         let Ok(v1::Advert { age_ms }) = frame.header() else { panic!("{frame:?} was never sent") };

@@ -28,7 +28,7 @@ use proto_core::{
     error::{CloseReason, Misuse},
     id::{ChannelId, DialId, Incarnation},
     link::{Effect, Event, Lane, LinkId},
-    wire::{self, Kind, v1},
+    wire::{self, Encoded, Frame, Kind, v1},
 };
 
 use cast::{cast, peer};
@@ -120,14 +120,19 @@ impl Script {
     fn send(&mut self, u: &mut Unstructured<'_>) -> Result<()> {
         let host = host(u)?;
         let link = self.link(host, u)?;
-        let (lane, len) = (u.arbitrary::<u8>()? % 3, usize::from(u.arbitrary::<u16>()?) * 2);
+        let (how, len) = (u.arbitrary::<u8>()? % 4, usize::from(u.arbitrary::<u16>()?) * 2);
+        // The fourth way is that of frames of other nodes, on the data lane.
+        let (lane, is_passing) = if how == 3 { (1, true) } else { (how, false) };
         let network = &mut self.network;
         let Some(link) = link else { return Ok(()) };
         network.sent += 1;
         let frame = host::numbered(lane, network.sent, len.min(FRAME_MAX));
         let lane = [Lane::Control, Lane::Data, Lane::Bulk][usize::from(lane)];
         network.hosts[host].with(network.now, |machine, cx, _| {
-            let sent = machine.links.send(cx, link, lane, frame);
+            let sent = match passing(&frame).filter(|_| is_passing) {
+                Some(passing) => machine.links.forward(cx, link, passing),
+                None => machine.links.send(cx, link, lane, frame),
+            };
             assert!(sent.is_ok(), "{link:?} is up, and lanes hold more than a script sends: {sent:?}");
         });
         network.turn(host);
@@ -231,6 +236,13 @@ impl Script {
             assert!(!shut || host.machine.links.is_empty(), "something is left after the shutdown");
         }
     }
+}
+
+/// A frame as it is when it comes from another node.
+fn passing(frame: &Frame) -> Option<Encoded> {
+    let mut bytes = BytesMut::new();
+    frame.put(&mut bytes);
+    Encoded::parse(bytes.freeze()).ok().flatten()
 }
 
 fn host(u: &mut Unstructured<'_>) -> Result<usize> {
