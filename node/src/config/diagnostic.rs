@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::text::{Sources, Span};
+use super::text::{Sources, Span, line_of};
 use crate::errors::{Code, Lang};
+
+/// Most characters of a line that are shown.
+const SHOWN_MAX: usize = 160;
 
 /// One error or warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +89,8 @@ impl Diagnostic {
     /// Does not show the line if it may hold a secret: the text could not be read, so nobody knows for sure.
     #[must_use]
     pub fn without_secrets_of(self, text: &str) -> Self {
-        let line = self.span.and_then(|span| text.lines().nth(span.line - 1)).unwrap_or_default().to_ascii_lowercase();
+        let line = self.span.and_then(|span| line_of(text, span.line));
+        let line = line.map(|at| text[at].to_ascii_lowercase()).unwrap_or_default();
         let doubtful = ["token", "secret", "password", "literal"].iter().any(|word| line.contains(word));
         if doubtful { self.hidden() } else { self }
     }
@@ -137,12 +141,11 @@ impl Diagnostic {
         if line.trim().is_empty() {
             return;
         }
-        let before: String = line.chars().take(span.column - 1).collect();
-        let marked: String = {
-            let text = source.text.get(span.bytes.start..span.bytes.end).unwrap_or_default();
-            let first = text.lines().next().unwrap_or_default();
-            line.chars().skip(span.column - 1).take(first.chars().count()).collect()
-        };
+        let text = source.text.get(span.bytes.start..span.bytes.end).unwrap_or_default();
+        let len = text.lines().next().unwrap_or_default().chars().count();
+        let (line, column) = around(&line, span.column - 1);
+        let before: String = line.chars().take(column).collect();
+        let marked: String = line.chars().skip(column).take(len).collect();
         let carets = "^".repeat(marked.trim_end().width().max(1));
         let _ = writeln!(out, "{:width$} |", "");
         let _ = writeln!(out, "{:width$} | {line}", span.line);
@@ -150,5 +153,32 @@ impl Diagnostic {
         let trimmed = out.trim_end().len();
         out.truncate(trimmed);
         out.push('\n');
+    }
+}
+
+/// The part of a line around a column that is worth showing, and where the column is in it.
+fn around(line: &str, column: usize) -> (String, usize) {
+    if line.chars().count() <= SHOWN_MAX {
+        return (line.to_owned(), column);
+    }
+    let first = column.saturating_sub(SHOWN_MAX / 4);
+    let shown: String = line.chars().skip(first).take(SHOWN_MAX).collect();
+    let end = if line.chars().nth(first + SHOWN_MAX).is_some() { "…" } else { "" };
+    if first == 0 { (format!("{shown}{end}"), column) } else { (format!("…{shown}{end}"), column - first + 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_mark_is_shown() {
+        let line: String = ('a'..='z').cycle().take(1_000).collect();
+        assert_eq!(around("short", 3), ("short".to_owned(), 3));
+        for column in [0, 10, 30, 500, 999, 1_000] {
+            let (shown, at) = around(&line, column);
+            assert!(shown.chars().count() <= SHOWN_MAX + 2, "{shown}");
+            assert_eq!(shown.chars().nth(at), line.chars().nth(column), "{column}: {shown}");
+        }
     }
 }

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::errors::{Code, Lang};
 
+/// Most findings that are written out. More: they are counted.
+const SHOWN_MAX: usize = 100;
+
 /// What to load.
 pub struct Request<'a> {
     /// What the file is called in messages.
@@ -66,10 +69,15 @@ impl Loaded {
         self.found.len() - self.errors()
     }
 
-    /// Every finding as text.
+    /// Every finding as text; of very many, the first ones and how many more there are.
     #[must_use]
     pub fn text(&self, lang: Lang) -> String {
-        self.found.iter().map(|one| one.text(&self.sources, lang)).collect()
+        let shown = self.found.iter().take(SHOWN_MAX).map(|one| one.text(&self.sources, lang)).collect();
+        match (self.found.len().saturating_sub(SHOWN_MAX), lang) {
+            (0, _) => shown,
+            (more, Lang::En) => format!("{shown}... and {more} more\n"),
+            (more, Lang::Zh) => format!("{shown}……另有 {more} 条\n"),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     errors::Code,
 };
 
-/// A section. Absent ones are empty.
+/// A section. Absent ones are empty, and stand where the section does that they are missing in.
 pub(super) struct Section<'n> {
     path: String,
     entries: &'n [Entry],
@@ -43,7 +43,7 @@ impl<'n> Section<'n> {
         Self { path, entries, span: node.map(|node| node.span), asked: Vec::new() }
     }
 
-    /// Where the section begins, if it is there.
+    /// Where the section begins, or the one that it is missing in.
     pub(super) const fn span(&self) -> Option<Span> {
         self.span
     }
@@ -59,7 +59,8 @@ impl<'n> Section<'n> {
         if let Some(node) = node.filter(|node| matches!(node.kind, Kind::Scalar { .. } | Kind::List(_))) {
             reader.report(mismatch("a section with keys of its own", node));
         }
-        Self::of(join(&self.path, key), node)
+        let section = Self::of(join(&self.path, key), node);
+        Self { span: section.span.or(self.span), ..section }
     }
 
     /// A single value. Where it is missing or wrong, `None`; what is wrong was reported.

@@ -110,6 +110,26 @@ fn one_lost_heartbeat_must_not_end_a_link() {
 }
 
 #[test]
+fn what_is_missing_altogether_is_missing_in_the_file() {
+    for (text, place) in [("version: 1\n", "cfg.yaml:1:1"), ("version: 1\nmesh:\n  listen: []\n", "cfg.yaml:3:3")] {
+        let loaded = loaded(text, &[], &[]);
+        assert!(codes(&loaded).contains(&Code::E0105));
+        for found in &loaded.found {
+            assert_eq!(found.place(&loaded.sources).as_deref(), Some(place), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn of_very_many_errors_the_first_are_shown_and_all_are_counted() {
+    let text: String = (0..250).map(|number| format!("k{number}: 1\n")).collect();
+    let loaded = loaded(&format!("version: 1\n{text}"), &["mesh.auth.mode=open"], &[]);
+    assert_eq!(loaded.errors(), 250);
+    let shown = loaded.text(Lang::En);
+    assert_eq!((shown.matches("error[").count(), shown.lines().last()), (100, Some("... and 151 more")), "{shown}");
+}
+
+#[test]
 fn an_open_mesh_stays_on_loopback() {
     let text = |ip: &str| format!("version: 1\nmesh: {{ auth: {{ mode: open }}, listen: [tcp://{ip}:1] }}\n");
     assert_eq!(codes(&loaded(&text("0.0.0.0"), &[], &[])), [Code::E0116]);

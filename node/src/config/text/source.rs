@@ -34,20 +34,26 @@ impl Source {
     /// One line of the text, with secrets masked; empty if there is no such line. Lines count from 1.
     #[must_use]
     pub fn line(&self, line: usize) -> String {
-        let mut begin = 0;
-        for (index, text) in self.text.split('\n').enumerate() {
-            if index + 1 == line {
-                return self.mask(begin, text.trim_end_matches('\r'));
-            }
-            begin += text.len() + 1;
-        }
-        String::new()
+        line_of(&self.text, line).map_or_else(String::new, |at| self.mask(at.start, &self.text[at]))
     }
 
     fn mask(&self, begin: usize, text: &str) -> String {
-        let hidden = |at: usize| self.masked.iter().any(|range| range.contains(&(begin + at)));
-        text.char_indices().map(|(at, c)| if hidden(at) { '*' } else { c }).collect()
+        let mut hidden = vec![false; text.len()];
+        for range in &self.masked {
+            let (start, end) = (range.start.saturating_sub(begin), range.end.saturating_sub(begin));
+            hidden.get_mut(start..end.min(text.len())).into_iter().flatten().for_each(|hidden| *hidden = true);
+        }
+        text.char_indices().map(|(at, c)| if hidden.get(at) == Some(&true) { '*' } else { c }).collect()
     }
+}
+
+/// Where a line stands in a text, without its break. Lines count from 1 and end as in YAML: with CR, LF or both.
+pub(crate) fn line_of(text: &str, line: usize) -> Option<Range<usize>> {
+    let breaks = text.match_indices(['\r', '\n']).map(|(at, _)| at + 1);
+    let breaks = breaks.filter(|after| !(text[..*after].ends_with('\r') && text[*after..].starts_with('\n')));
+    let start = std::iter::once(0).chain(breaks).nth(line.checked_sub(1)?)?;
+    let len = text[start..].find(['\r', '\n']).unwrap_or(text.len() - start);
+    Some(start..start + len)
 }
 
 /// Every text of one configuration.
@@ -103,4 +109,17 @@ pub struct Bytes {
     pub start: usize,
     /// The byte behind the last.
     pub end: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_end_with_either_break_or_both() {
+        let text = "a\rbc\r\n\nd";
+        let lines: Vec<_> = (0..=5).map(|line| line_of(text, line).map(|at| &text[at])).collect();
+        assert_eq!(lines, [None, Some("a"), Some("bc"), Some(""), Some("d"), None]);
+        assert_eq!(line_of("", 1), Some(0..0));
+    }
 }

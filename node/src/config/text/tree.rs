@@ -3,6 +3,8 @@
 //!
 //! Bounds: [`TEXT_MAX`] bytes. Aliases are refused, so a tree is never larger than its text.
 
+use std::collections::BTreeMap;
+
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span as RawSpan};
 
 use super::source::{Bytes, SourceId, Span};
@@ -129,7 +131,7 @@ impl Builder<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => match open.pop() {
                 Some(Open::List { span, items }) => Node { span, kind: Kind::List(items) },
-                Some(Open::Section { span, entries, .. }) => Node { span, kind: Kind::Section(entries) },
+                Some(Open::Section { span, entries, .. }) => Node { span, kind: Kind::Section(self.unique(entries)) },
                 None => return Ok(None),
             },
             Event::StreamStart
@@ -152,22 +154,29 @@ impl Builder<'_> {
                     Ok(None)
                 }
                 Some((key, key_span)) => {
-                    self.enter(entries, Entry { key, key_span, value: node });
+                    entries.push(Entry { key, key_span, value: node });
                     Ok(None)
                 }
             },
         }
     }
 
-    fn enter(&mut self, entries: &mut Vec<Entry>, entry: Entry) {
-        match entries.iter().find(|other| other.key == entry.key) {
-            None => entries.push(entry),
-            Some(first) => self.found.push(
-                Diagnostic::error(Code::E0102, format!("key `{}` given twice", entry.key))
-                    .at(entry.key_span)
-                    .note(format!("the first stands in line {}", first.key_span.line)),
-            ),
-        }
+    /// The first entry of each key; the others are reported.
+    fn unique(&mut self, mut entries: Vec<Entry>) -> Vec<Entry> {
+        let mut lines = BTreeMap::new();
+        entries.retain(|entry| match lines.get(&entry.key) {
+            None => {
+                lines.insert(entry.key.clone(), entry.key_span.line);
+                true
+            }
+            Some(first) => {
+                let diagnostic = Diagnostic::error(Code::E0102, format!("key `{}` given twice", entry.key));
+                let note = format!("the first stands in line {first}");
+                self.found.push(diagnostic.at(entry.key_span).note(note));
+                false
+            }
+        });
+        entries
     }
 
     fn span(&self, raw: RawSpan) -> Span {
