@@ -116,6 +116,8 @@ fn a_long_talk_over_a_bad_channel_keeps_every_promise() {
         world.consume(1, 1);
         if round % 97 == 96 {
             world.restart(1);
+            world.introduce(0);
+            world.introduce(1);
         }
     }
     heal(&mut world);

@@ -171,6 +171,40 @@ fn a_restarted_sender_begins_anew_and_its_old_life_is_ignored() {
 }
 
 #[test]
+fn a_life_that_the_advert_does_not_tell_cannot_stop_the_one_it_tells() {
+    let mut bench = bench(1_000);
+    let forged = data("peer", Incarnation(u64::MAX), 1, 0, "", "forged");
+    bench.handle(at(0), reachable("peer", THEIRS));
+    assert_eq!(arrive(&mut bench, at(1), &forged), []);
+    assert_eq!(arrive_all(&mut bench, at(1), [1]), ["1"]);
+    // Out of reach, the life it was last known in goes on to count; for as long as a flow is remembered.
+    bench.handle(at(2), Event::Unreachable { node: addr("peer") });
+    assert_eq!(arrive(&mut bench, at(3), &forged), []);
+    assert_eq!(arrive_all(&mut bench, at(3), [2]), ["2"]);
+    assert_eq!(bench.probe.get(Counter::OtherLife), 2);
+    bench.run_until(at(600_001));
+    assert_eq!(delivered(&arrive(&mut bench, at(600_002), &forged)), ["forged"]);
+    assert_eq!(arrive_all(&mut bench, at(600_003), [3]), Vec::<String>::new());
+}
+
+#[test]
+fn an_advert_ends_the_life_that_was_taken_for_true_before_it_came() {
+    let mut bench = bench(1_000);
+    let later = |seq| data("peer", Incarnation(21), seq, u32::try_from(seq - 1).unwrap(), "", "later");
+    assert_eq!(delivered(&arrive(&mut bench, at(1), &later(1))), ["later"]);
+    arrive(&mut bench, at(1), &later(3));
+    bench.handle(at(2), reachable("peer", THEIRS));
+    assert_eq!(bench.machine.inflows().next().unwrap().waiting_bytes, 0);
+    assert_eq!(arrive(&mut bench, at(3), &later(2)), []);
+    assert_eq!(arrive_all(&mut bench, at(3), [1, 2]), ["1", "2"]);
+    // It was true, and its advert was late: nothing of it is delivered again.
+    bench.handle(at(4), reachable("peer", Incarnation(21)));
+    assert_eq!(arrive_all(&mut bench, at(5), [3]), Vec::<String>::new());
+    assert_eq!(delivered(&arrive(&mut bench, at(5), &later(1))), Vec::<String>::new());
+    assert_eq!(delivered(&arrive(&mut bench, at(5), &later(2))), ["later"]);
+}
+
+#[test]
 fn a_full_inbox_holds_messages_back_and_closes_the_window() {
     let mut bench = bench(2);
     assert_eq!(arrive_all(&mut bench, at(1), 1..=4), ["1", "2"]);
