@@ -187,8 +187,9 @@ pub const LISTS_MAX: usize = 4_096;
 
 // ---- node
 
-/// Most internal hand-offs that one input may cause. More is a bug: an assertion fails.
-pub const WORK_PER_INPUT: usize = 1_000_000;
+/// Longest chain of hand-offs between machines that one input may cause, however wide: what the network sends decides the
+/// width, and only the machines decide the length. Longer is a bug: an assertion fails.
+pub const HAND_OFFS_PER_INPUT: usize = 64;
 /// Rounds of due deadlines that one call of `handle_timeout` may take to settle. More is a bug: an assertion fails.
 pub const SETTLE_ROUNDS: usize = 64;
 /// Most inputs that one engine turn takes.

@@ -186,6 +186,16 @@ fn a_draining_node_finishes_and_says_goodbye() {
 }
 
 #[test]
+fn a_read_that_causes_millions_of_frames_is_no_bug() {
+    let mut node = super::Node::new(config(0, &[]));
+    let frame = crate::wire::Frame::new(crate::wire::Kind::Want, &crate::wire::v1::Want {});
+    let link = postcard::from_bytes(&[0, 0]).unwrap();
+    node.fx.router = vec![crate::route::Effect::Send { link, frame }; 1_000_001];
+    node.settle();
+    assert_eq!(node.probe().get(Counter::DroppedQueueFull), 1_000_001, "there is no such link");
+}
+
+#[test]
 fn time_that_goes_back_is_the_embedders_mistake() {
     let mut node = super::Node::new(config(0, &[]));
     node.handle_timeout(Time::from_secs(2));
