@@ -213,10 +213,10 @@ impl Node {
         &self.messages
     }
 
-    /// The name of a node, if it was ever seen.
+    /// The name of a node, if its advert is known or it was ever linked.
     #[must_use]
     pub fn name_of(&self, addr: NodeAddr) -> Option<&NodeName> {
-        if addr == self.addr { Some(&self.name) } else { self.pins.name(addr) }
+        self.router.name(addr).or_else(|| self.pins.name(addr))
     }
 
     fn advance(&mut self, now: Time) {
