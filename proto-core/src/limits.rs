@@ -162,6 +162,11 @@ pub const PACE_MIN: usize = 64;
 pub const REFUSALS_PER_ACK: usize = 64;
 /// Most messages handed to the application and not yet consumed by it. More: they wait, and the sender's window closes.
 pub const INBOX_MESSAGES: usize = 65_536;
+/// Bytes of messages handed to the application and not yet consumed by it at which the next one waits, and the sender's
+/// window closes; one message may exceed it. Messages count as consumed in the order in which they were handed over.
+pub const INBOX_BYTES: usize = 256 * 1_024 * 1_024;
+/// Payloads up to this many bytes are copied when they have to wait, so that they do not keep a whole read alive.
+pub const COPY_MAX: usize = RECORD_TARGET / 8;
 /// Most bytes of messages, from all senders together, that arrived out of order or wait for room in the inbox. More: what
 /// arrives is dropped, and its sender tries again.
 pub const INBOX_WAITING_BYTES: usize = 256 * 1_024 * 1_024;

@@ -137,7 +137,7 @@ impl Links {
             Err(PinConflict::SameAddress { .. }) => return Some(CloseReason::KeyConflict),
             Err(PinConflict::Full) => return Some(CloseReason::TooManyLinks),
         }
-        // A dialer without a name takes the one that answers for good, so only from a node that may link.
+        // Only now, because a dialer without a name takes the one that answers, and that must be a node that may link.
         if dialer.is_some_and(|id| !self.dialers.answered_by(id, name)) {
             return Some(CloseReason::WrongPeer);
         }

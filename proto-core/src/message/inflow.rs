@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     id::{Incarnation, NodeAddr, Seq},
-    limits::{FLOW_IDLE, FLOW_WINDOW, REFUSALS_PER_ACK},
+    limits::{COPY_MAX, FLOW_IDLE, FLOW_WINDOW, REFUSALS_PER_ACK},
     node::Message,
     probe::Counter,
     time::Time,
@@ -288,8 +288,9 @@ impl Inflow {
         if slots > 0 {
             self.early.resize_with(index + 1, || None);
         }
+        let payload = if body.len() <= COPY_MAX { Bytes::copy_from_slice(&body) } else { body };
         self.early[index] =
-            Some(Arrived { payload: body, to_client: owned(data.to_client), from_client: owned(data.from_client) });
+            Some(Arrived { payload, to_client: owned(data.to_client), from_client: owned(data.from_client) });
     }
 
     /// Takes the first slot away. `next` is the caller's to move.

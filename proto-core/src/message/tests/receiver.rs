@@ -118,6 +118,7 @@ fn what_all_senders_have_waiting_is_bounded_and_the_one_whose_turn_it_is_passes(
     for src in ["x", "y"] {
         let told = arrive(&mut bench, at(2), &large(src, 1));
         assert!(delivered(&told).len() > 100, "{src}");
+        consume(&mut bench, at(2), 1_000);
     }
     assert_eq!(waiting(&bench), 0);
     // All of it is free again.
@@ -215,6 +216,46 @@ fn a_full_inbox_holds_messages_back_and_closes_the_window() {
     assert_eq!(consume(&mut bench, at(3), 3), ["4"]);
     let open = ack(&mut bench);
     assert_eq!((open.upto, open.window), (Seq(4), 1));
+}
+
+#[test]
+fn the_bytes_in_the_inbox_are_bounded_and_freed_as_they_are_consumed() {
+    let mut bench = bench(1_000);
+    let mebibyte = Bytes::from(vec![b'x'; 1_048_576]);
+    let taken: usize = (1..=258_u64)
+        .map(|seq| {
+            let frame = Frame { body: mebibyte.clone(), ..nth(seq) };
+            delivered(&arrive(&mut bench, at(1), &frame)).len()
+        })
+        .sum();
+    assert_eq!((taken, ack(&mut bench).window), (256, 0));
+    assert_eq!(consume(&mut bench, at(2), 1).len(), 1);
+    assert_eq!(ack(&mut bench).window, 0);
+    // The sender is told once a quarter is free: one more is handed over on the way there.
+    assert_eq!(consume(&mut bench, at(3), 64).len(), 1);
+    ack(&mut bench);
+    assert_eq!(consume(&mut bench, at(4), 1).len(), 0);
+    assert_eq!(ack(&mut bench).window, 1_000 - 192);
+}
+
+#[test]
+fn a_small_payload_that_waits_does_not_keep_what_it_was_read_with() {
+    let mut bench = bench(1_000);
+    let read = Bytes::from(vec![b'x'; 65_536]);
+    let arrives = |bench: &mut Bench<Messages>, seq, body: &Bytes| {
+        let frame = Frame { body: body.clone(), ..nth(seq) };
+        let told = arrive(bench, at(1), &frame);
+        told.iter()
+            .filter_map(|effect| match effect {
+                Effect::Deliver(message) => Some(message.payload.as_ptr() == body.as_ptr()),
+                Effect::Forward { .. } | Effect::Done { .. } => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    arrives(&mut bench, 2, &read.slice(..4_096));
+    assert_eq!(arrives(&mut bench, 1, &read.slice(..4_096)), [true, false], "the one whose turn it is passes as it is");
+    arrives(&mut bench, 4, &read.slice(..4_097));
+    assert_eq!(arrives(&mut bench, 3, &read.slice(..4_096)), [true, true], "a large one is not worth a copy");
 }
 
 #[test]
