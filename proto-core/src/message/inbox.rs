@@ -10,6 +10,7 @@ use alloc::{
 };
 
 use crate::{
+    error::Rejected,
     limits::{CLIENT_NAME_MAX, CLIENTS_MAX, FLOW_WINDOW, INBOX_BYTES, INBOX_WAITING_BYTES},
     node::MessageConfig,
     wire::v1::RefusalCode,
@@ -89,12 +90,20 @@ impl Inbox {
     }
 
     /// A client came or went.
-    pub(super) fn set_client(&mut self, client: Arc<str>, present: bool) {
+    ///
+    /// # Errors
+    /// [`Rejected::Busy`] if there are too many, [`Rejected::NoSuchClient`] if no client can have this name.
+    pub(super) fn set_client(&mut self, client: Arc<str>, present: bool) -> Result<(), Rejected> {
         if !present {
             self.clients.remove(&client);
-        } else if !client.is_empty() && client.len() <= CLIENT_NAME_MAX && self.clients.len() < CLIENTS_MAX {
+        } else if client.is_empty() || client.len() > CLIENT_NAME_MAX {
+            return Err(Rejected::NoSuchClient);
+        } else if self.clients.len() >= CLIENTS_MAX && !self.clients.contains(&client) {
+            return Err(Rejected::Busy);
+        } else {
             self.clients.insert(client);
         }
+        Ok(())
     }
 
     /// How many messages a sender may have under way to here.

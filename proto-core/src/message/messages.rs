@@ -1,6 +1,6 @@
 //! All flows of a node.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -102,6 +102,14 @@ impl Messages {
         Ok(())
     }
 
+    /// A client of this node came or went.
+    ///
+    /// # Errors
+    /// [`Rejected::Busy`] if there are too many, [`Rejected::NoSuchClient`] if no client can have this name.
+    pub fn set_client(&mut self, client: Arc<str>, present: bool) -> Result<(), Rejected> {
+        self.arrivals.inbox.set_client(client, present)
+    }
+
     /// Takes in what happened.
     pub fn handle(&mut self, cx: &mut Cx<'_>, event: Event<'_>, fx: &mut Vec<Effect>) {
         let now = cx.now;
@@ -113,7 +121,6 @@ impl Messages {
             | Event::Ack(_)
             | Event::Reset(_)
             | Event::Consumed { .. }
-            | Event::Client { .. }
             | Event::Drain => {}
         }
         let Self { me, lives, ledger, outflows, arrivals, .. } = self;
@@ -136,7 +143,6 @@ impl Messages {
                 arrivals.inbox.consumed(messages);
                 arrivals.serve(&mut env);
             }
-            Event::Client { client, present } => arrivals.inbox.set_client(client, present),
             Event::Drain => {
                 self.draining = true;
                 arrivals.inbox.drain();

@@ -57,7 +57,7 @@ mod tests;
 pub use messages::Messages;
 pub use view::{Backlog, InflowView, OutflowView};
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::boxed::Box;
 
 use bytes::Bytes;
 
@@ -97,13 +97,6 @@ pub enum Event<'a> {
     Consumed {
         /// How many.
         messages: u32,
-    },
-    /// A client of this node came or went.
-    Client {
-        /// Its name.
-        client: Arc<str>,
-        /// Whether it is here.
-        present: bool,
     },
     /// The node shuts down: take nothing new from the application, refuse what arrives.
     Drain,

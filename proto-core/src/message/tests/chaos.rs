@@ -53,7 +53,7 @@ fn take(world: &mut World, step: Step) {
             }
         }
         Step::Consume { node, messages } => world.consume(node, messages),
-        Step::Client { node, present } => world.event(node, Event::Client { client: Arc::from("ui"), present }),
+        Step::Client { node, present } => world.set_client(node, "ui", present),
         Step::Introduce { node } => world.introduce(node),
         Step::Part { node } => world.part(node),
         Step::Restart { node } => world.restart(node),

@@ -288,11 +288,11 @@ fn senders_take_turns_at_a_full_inbox() {
 #[test]
 fn messages_for_clients_reach_them_or_are_refused_in_turn() {
     let mut bench = bench(1_000);
-    bench.handle(at(0), Event::Client { client: Arc::from("ui"), present: true });
+    bench.machine.set_client(Arc::from("ui"), true).unwrap();
     let told = arrive(&mut bench, at(1), &data("peer", THEIRS, 1, 0, "ui", "a"));
     let Effect::Deliver(message) = &told[0] else { panic!("delivered") };
     assert_eq!(message.to_client.as_deref(), Some("ui"));
-    bench.handle(at(2), Event::Client { client: Arc::from("ui"), present: false });
+    bench.machine.set_client(Arc::from("ui"), false).unwrap();
     assert_eq!(arrive(&mut bench, at(3), &data("peer", THEIRS, 2, 1, "ui", "b")), []);
     assert_eq!(delivered(&arrive(&mut bench, at(3), &data("peer", THEIRS, 3, 2, "", "c"))), ["c"]);
     let refusal = Refusal { seq: Seq(2), code: RefusalCode::NoSuchClient };
@@ -302,6 +302,18 @@ fn messages_for_clients_reach_them_or_are_refused_in_turn() {
     assert_eq!(ack(&mut bench).refused.to_vec(), [refusal]);
     arrive(&mut bench, at(5), &data("peer", THEIRS, 5, 0, "", "e"));
     assert_eq!(ack(&mut bench).refused.to_vec(), []);
+}
+
+#[test]
+fn clients_are_bounded() {
+    let mut bench = bench(1_000);
+    for number in 0..crate::limits::CLIENTS_MAX {
+        assert_eq!(bench.machine.set_client(std::format!("{number}").into(), true), Ok(()));
+    }
+    assert_eq!(bench.machine.set_client(Arc::from("ui"), true), Err(crate::error::Rejected::Busy));
+    assert_eq!(bench.machine.set_client(Arc::from("7"), true), Ok(()));
+    assert_eq!(bench.machine.set_client(Arc::from("7"), false), Ok(()));
+    assert_eq!(bench.machine.set_client(Arc::from("ui"), true), Ok(()));
 }
 
 #[test]
@@ -387,7 +399,7 @@ fn idle_senders_are_forgotten_only_after_all_copies_are_gone() {
 #[test]
 fn messages_to_oneself_arrive_in_order() {
     let mut bench = bench(1);
-    bench.handle(at(0), Event::Client { client: Arc::from("ui"), present: true });
+    bench.machine.set_client(Arc::from("ui"), true).unwrap();
     let private =
         Send { to_client: Some(Arc::from("ui")), from_client: Some(Arc::from("cli")), ..to("me", "private", 9_000) };
     let told = send(&mut bench, at(1), 1, private);
