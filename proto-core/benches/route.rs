@@ -66,17 +66,17 @@ fn sign((name, identity, neighbours): &(NodeName, Arc<Identity>, Vec<Neighbour>)
 fn router(mesh: &[(NodeName, Arc<Identity>, Vec<Neighbour>)]) -> Router {
     let (name, identity, neighbours) = &mesh[0];
     let mut router = Router::new(&Config::new(name.clone(), Arc::clone(identity), Incarnation(1), SOFTWARE));
-    let (mut rng, mut probe, mut pins, mut effects) = (Rng::new([2; 32]), Probe::new(), Pins::default(), Vec::new());
+    let (mut rng, mut probe, pins, mut effects) = (Rng::new([2; 32]), Probe::new(), Pins::default(), Vec::new());
     let mut cx = Cx { now: Time::ZERO, rng: &mut rng, probe: &mut probe };
     let link = |number: usize| -> LinkId { postcard::from_bytes(&[u8::try_from(number).unwrap(), 0]).unwrap() };
     for (number, neighbour) in neighbours.iter().enumerate() {
         let up = Event::LinkUp { link: link(number), peer: neighbour.node, cost: neighbour.cost };
-        router.handle(&mut cx, &mut pins, up, &mut effects);
+        router.handle(&mut cx, &pins, up, &mut effects);
     }
     for node in &mesh[1..] {
         let body = sign(node).signed().clone();
         let event = Event::Advert { link: link(0), header: v1::Advert { age_ms: 0 }, body };
-        router.handle(&mut cx, &mut pins, event, &mut effects);
+        router.handle(&mut cx, &pins, event, &mut effects);
     }
     cx.now = Time::from_secs(5);
     router.handle_timeout(&mut cx, &mut effects);

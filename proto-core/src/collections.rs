@@ -72,6 +72,11 @@ impl<K: Eq + Hash, V> DetMap<K, V> {
         self.0.remove(key)
     }
 
+    /// Keeps the entries that `keep` wants, each judged by itself.
+    pub fn retain(&mut self, keep: impl Fn(&K, &V) -> bool) {
+        self.0.retain(|key, value| keep(key, value));
+    }
+
     /// Takes every entry out.
     pub fn clear(&mut self) {
         self.0.clear();

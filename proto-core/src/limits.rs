@@ -162,6 +162,11 @@ pub const PACE_MIN: usize = 64;
 pub const REFUSALS_PER_ACK: usize = 64;
 /// Most messages handed to the application and not yet consumed by it. More: they wait, and the sender's window closes.
 pub const INBOX_MESSAGES: usize = 65_536;
+/// Bytes of messages handed to the application and not yet consumed by it at which the next one waits, and the sender's
+/// window closes; one message may exceed it. Messages count as consumed in the order in which they were handed over.
+pub const INBOX_BYTES: usize = 256 * 1_024 * 1_024;
+/// Payloads up to this many bytes are copied when they have to wait, so that they do not keep a whole read alive.
+pub const COPY_MAX: usize = RECORD_TARGET / 8;
 /// Most bytes of messages, from all senders together, that arrived out of order or wait for room in the inbox. More: what
 /// arrives is dropped, and its sender tries again.
 pub const INBOX_WAITING_BYTES: usize = 256 * 1_024 * 1_024;
@@ -187,8 +192,9 @@ pub const LISTS_MAX: usize = 4_096;
 
 // ---- node
 
-/// Most internal hand-offs that one input may cause. More is a bug: an assertion fails.
-pub const WORK_PER_INPUT: usize = 1_000_000;
+/// Longest chain of hand-offs between machines that one input may cause, however wide: what the network sends decides the
+/// width, and only the machines decide the length. Longer is a bug: an assertion fails.
+pub const HAND_OFFS_PER_INPUT: usize = 64;
 /// Rounds of due deadlines that one call of `handle_timeout` may take to settle. More is a bug: an assertion fails.
 pub const SETTLE_ROUNDS: usize = 64;
 /// Most inputs that one engine turn takes.

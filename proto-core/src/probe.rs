@@ -90,6 +90,8 @@ counters! {
     MessagesUnknown = "messages_unknown",
     /// Transmissions of messages beyond the first.
     MessagesRetransmitted = "messages_retransmitted",
+    /// End-to-end frames of another life than their source's advert tells, and dropped.
+    OtherLife = "messages_other_life",
     /// Messages received again and dropped.
     MessagesDuplicate = "messages_duplicate",
     /// Inputs that broke the contract of the core.

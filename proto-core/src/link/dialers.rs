@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     cx::Cx,
-    error::CloseReason,
+    error::{CloseReason, Rejected},
     id::{DialId, NodeName},
     limits::DIALERS_MAX,
     node::{LinkConfig, Peer},
@@ -58,14 +58,18 @@ impl Dialers {
             config: config.clone(),
         };
         for peer in peers {
-            dialers.connect(Time::ZERO, peer.clone(), None);
+            // Beyond the limit the rest is left out.
+            dialers.connect(Time::ZERO, peer.clone(), None).ok();
         }
         dialers
     }
 
     /// Adds a peer, or changes the one of the same name; without a name, of the same endpoints. `live` is the link to
     /// it, if there is one.
-    pub(super) fn connect(&mut self, now: Time, peer: Peer, live: Option<LinkId>) {
+    ///
+    /// # Errors
+    /// [`Rejected::Busy`] at the limit.
+    pub(super) fn connect(&mut self, now: Time, peer: Peer, live: Option<LinkId>) -> Result<(), Rejected> {
         let same = |known: &Peer| match (&known.name, &peer.name) {
             (None, None) => known.endpoints == peer.endpoints,
             (known, name) => known == name,
@@ -73,7 +77,9 @@ impl Dialers {
         if let Some((&id, dialer)) = self.by_id.iter_mut().find(|(_, dialer)| same(dialer.peer())) {
             dialer.configure(now, peer);
             self.rearm(id);
-        } else if self.by_id.len() < DIALERS_MAX {
+        } else if self.by_id.len() >= DIALERS_MAX {
+            return Err(Rejected::Busy);
+        } else {
             let id = self.next_id;
             self.next_id = DialerId(id.0.saturating_add(1));
             let mut dialer = Dialer::new(peer, &self.config);
@@ -83,6 +89,7 @@ impl Dialers {
             self.by_id.insert(id, dialer);
             self.rearm(id);
         }
+        Ok(())
     }
 
     /// Removes a peer.

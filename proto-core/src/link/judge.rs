@@ -125,13 +125,10 @@ impl Links {
             fx.push(Effect::KeyConflict { name: name.clone(), pinned: own_key, shown: *key });
             return Some(CloseReason::KeyConflict);
         }
-        if dialer.is_some_and(|id| !self.dialers.answered_by(id, name)) {
-            return Some(CloseReason::WrongPeer);
-        }
         if !self.own.allow.permits(name) {
             return Some(CloseReason::NotAllowed);
         }
-        match pins.check(name, *key) {
+        match pins.check_proven(name, *key) {
             Ok(()) => {}
             Err(PinConflict::OtherKey { pinned }) => {
                 fx.push(Effect::KeyConflict { name: name.clone(), pinned, shown: *key });
@@ -139,6 +136,10 @@ impl Links {
             }
             Err(PinConflict::SameAddress { .. }) => return Some(CloseReason::KeyConflict),
             Err(PinConflict::Full) => return Some(CloseReason::TooManyLinks),
+        }
+        // Only now, because a dialer without a name takes the one that answers, and that must be a node that may link.
+        if dialer.is_some_and(|id| !self.dialers.answered_by(id, name)) {
+            return Some(CloseReason::WrongPeer);
         }
         // Having dialled, this node has a link to the peer at most once, so it says hello at most once.
         let addr = name.addr();

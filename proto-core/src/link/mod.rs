@@ -34,7 +34,7 @@ use bytes::{Bytes, BytesMut};
 use crate::{
     error::{CloseReason, Misuse},
     id::{ChannelId, DialId, Incarnation, NodeAddr, NodeName},
-    node::{Endpoint, Peer},
+    node::Endpoint,
     secure::PublicKey,
     wire::Encoded,
 };
@@ -95,8 +95,6 @@ pub enum Event {
         /// Which.
         dial: DialId,
     },
-    /// A peer to dial, new or changed.
-    Connect(Peer),
     /// No longer a peer to dial; its link is closed.
     Disconnect {
         /// Its name.

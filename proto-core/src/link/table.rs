@@ -30,7 +30,7 @@ use crate::{
     arena::Arena,
     collections::DetMap,
     cx::Cx,
-    error::{CloseReason, DropReason, Misuse},
+    error::{CloseReason, DropReason, Misuse, Rejected},
     id::{ChannelId, DialId, NodeAddr, NodeName},
     limits::{LINKS_MAX, REFUSED_MAX},
     node::{Config, Peer},
@@ -113,10 +113,26 @@ impl Links {
                 Known::GivenUp => {}
                 Known::Never => fx.push(Effect::Misuse(Misuse::NoSuchDial)),
             },
-            Event::Connect(peer) => self.connect(cx, peer),
             Event::Disconnect { peer } => self.disconnect(cx, &peer, fx),
             Event::Shutdown => self.shut_down(cx, fx),
         }
+    }
+
+    /// Adds a peer to dial, or changes it.
+    ///
+    /// # Errors
+    /// [`Rejected::Busy`] if there are too many, [`Rejected::ShuttingDown`] after [`Event::Shutdown`].
+    pub fn connect(&mut self, cx: &mut Cx<'_>, peer: Peer) -> Result<(), Rejected> {
+        if self.shut {
+            return Err(Rejected::ShuttingDown);
+        }
+        let link = peer.name.as_ref().and_then(|name| self.live.get(&name.addr())).copied();
+        let cost = peer.cost;
+        self.dialers.connect(cx.now, peer, link)?;
+        if let Some(live) = link.and_then(|link| self.channels.get_mut(link.retag())).and_then(Channel::live_mut) {
+            live.configured_cost = cost;
+        }
+        Ok(())
     }
 
     /// Acts on deadlines that have come; seals what waits on the lanes.
@@ -362,17 +378,6 @@ impl Links {
             fx.push(Effect::Misuse(Misuse::NoSuchChannel));
         }
         found
-    }
-
-    fn connect(&mut self, cx: &mut Cx<'_>, peer: Peer) {
-        if self.shut {
-            return;
-        }
-        let link = peer.name.as_ref().and_then(|name| self.live.get(&name.addr())).copied();
-        if let Some(live) = link.and_then(|link| self.channels.get_mut(link.retag())).and_then(Channel::live_mut) {
-            live.configured_cost = peer.cost;
-        }
-        self.dialers.connect(cx.now, peer, link);
     }
 
     fn disconnect(&mut self, cx: &mut Cx<'_>, peer: &NodeName, fx: &mut Vec<Effect>) {

@@ -168,6 +168,14 @@ impl Arrivals {
         )
     }
 
+    /// A node is within reach, in this life. What waits of a later one, which its advert does not know, is dropped.
+    pub(super) fn lives_as(&mut self, node: NodeAddr, life: Incarnation) {
+        let flow = self.by_node.get(&node).and_then(|&handle| self.flows.get_mut(handle));
+        if let Some(flow) = flow.filter(|flow| flow.life() > life) {
+            flow.drop_waiting(&mut self.inbox);
+        }
+    }
+
     /// Forgets the idle flows.
     pub(super) fn sweep(&mut self, now: Time) {
         let idle = self.flows.iter().filter(|(_, flow)| flow.is_idle(now)).map(|(handle, _)| handle);
@@ -190,9 +198,15 @@ impl Arrivals {
         self.flows.iter().map(|(_, flow)| flow.view())
     }
 
-    /// The flow that a message belongs to; `None` if it comes from a life that is over, or nobody new can be remembered.
-    fn flow(&mut self, env: &Env<'_>, data: &v1::Data<'_>) -> Option<Handle<Inflow>> {
+    /// The flow that a message belongs to; `None` if it comes from a life that does not count, or nobody new can be
+    /// remembered.
+    fn flow(&mut self, env: &mut Env<'_>, data: &v1::Data<'_>) -> Option<Handle<Inflow>> {
         let (from, life) = (data.transit.src, data.src_incarnation);
+        let told = env.lives.known(from, env.now);
+        if told.is_some_and(|told| told != life) {
+            env.probe.count(Counter::OtherLife);
+            return None;
+        }
         let floor = data.seq.0 - u64::from(data.behind);
         let Some(&handle) = self.by_node.get(&from) else {
             let path = env.me.path_to(from);
@@ -201,10 +215,12 @@ impl Arrivals {
             return Some(handle);
         };
         let flow = self.flows.get_mut(handle)?;
-        if life < flow.life() {
+        // Without an advert the newest life counts.
+        if told.is_none() && life < flow.life() {
+            env.probe.count(Counter::OtherLife);
             return None;
         }
-        if life > flow.life() {
+        if life != flow.life() {
             flow.replace(&mut self.inbox, life, floor, env.now);
         }
         Some(handle)

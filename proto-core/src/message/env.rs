@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     Effect,
     ledger::{Ledger, Report},
+    lives::Lives,
 };
 use crate::{
     collections::emplace,
@@ -55,6 +56,7 @@ impl Me {
 pub(super) struct Env<'a> {
     pub(super) now: Time,
     pub(super) me: &'a Me,
+    pub(super) lives: &'a Lives,
     pub(super) ledger: &'a mut Ledger,
     pub(super) probe: &'a mut Probe,
     pub(super) fx: &'a mut Vec<Effect>,

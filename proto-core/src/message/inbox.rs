@@ -1,13 +1,17 @@
 //! What the application takes: room in its inbox, and the clients that messages may be for.
 //!
 //! A message handed to the application holds a place until it is consumed. Without a free place messages wait with the
-//! flow they came in, and their senders' windows close. Bounds: `config.message.inbox` places, [`CLIENTS_MAX`] clients,
-//! [`INBOX_WAITING_BYTES`] held back by all flows together.
+//! flow they came in, and their senders' windows close. Bounds: `config.message.inbox` places, [`INBOX_BYTES`] in them and
+//! one payload more, [`CLIENTS_MAX`] clients, [`INBOX_WAITING_BYTES`] held back by all flows together.
 
-use alloc::{collections::BTreeSet, sync::Arc};
+use alloc::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use crate::{
-    limits::{CLIENT_NAME_MAX, CLIENTS_MAX, FLOW_WINDOW, INBOX_WAITING_BYTES},
+    error::Rejected,
+    limits::{CLIENT_NAME_MAX, CLIENTS_MAX, FLOW_WINDOW, INBOX_BYTES, INBOX_WAITING_BYTES},
     node::MessageConfig,
     wire::v1::RefusalCode,
 };
@@ -16,7 +20,9 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Inbox {
     places: usize,
-    taken: usize,
+    /// The length of every message that was handed over and not consumed, in order.
+    taken: VecDeque<usize>,
+    bytes: usize,
     max_payload: usize,
     draining: bool,
     clients: BTreeSet<Arc<str>>,
@@ -39,7 +45,8 @@ impl Inbox {
     pub(super) fn new(config: &MessageConfig) -> Self {
         Self {
             places: config.inbox.max(1),
-            taken: 0,
+            taken: VecDeque::new(),
+            bytes: 0,
             max_payload: config.max_payload,
             draining: false,
             clients: BTreeSet::new(),
@@ -62,16 +69,19 @@ impl Inbox {
                 None => return Admission::Refused(RefusalCode::NoSuchClient),
             },
         };
-        if self.taken >= self.places {
+        if self.is_full() {
             return Admission::Full;
         }
-        self.taken += 1;
+        self.taken.push_back(len);
+        self.bytes += len;
         Admission::Taken(client)
     }
 
     /// The application has taken messages out.
     pub(super) fn consumed(&mut self, messages: u32) {
-        self.taken = self.taken.saturating_sub(messages as usize);
+        for len in self.taken.drain(..self.taken.len().min(messages as usize)) {
+            self.bytes -= len;
+        }
     }
 
     /// Refuses everything from now on.
@@ -80,24 +90,36 @@ impl Inbox {
     }
 
     /// A client came or went.
-    pub(super) fn set_client(&mut self, client: Arc<str>, present: bool) {
+    ///
+    /// # Errors
+    /// [`Rejected::Busy`] if there are too many, [`Rejected::NoSuchClient`] if no client can have this name.
+    pub(super) fn set_client(&mut self, client: Arc<str>, present: bool) -> Result<(), Rejected> {
         if !present {
             self.clients.remove(&client);
-        } else if !client.is_empty() && client.len() <= CLIENT_NAME_MAX && self.clients.len() < CLIENTS_MAX {
+        } else if client.is_empty() || client.len() > CLIENT_NAME_MAX {
+            return Err(Rejected::NoSuchClient);
+        } else if self.clients.len() >= CLIENTS_MAX && !self.clients.contains(&client) {
+            return Err(Rejected::Busy);
+        } else {
             self.clients.insert(client);
         }
+        Ok(())
     }
 
     /// How many messages a sender may have under way to here.
     pub(super) fn window(&self) -> u32 {
-        let free = if self.draining { self.places } else { self.places - self.taken };
+        let free = match (self.draining, self.is_full()) {
+            (true, _) => self.places,
+            (false, true) => 0,
+            (false, false) => self.places - self.taken.len(),
+        };
         u32::try_from(free.min(FLOW_WINDOW)).unwrap_or(u32::MAX)
     }
 
     /// Whether enough room is free again to tell the senders that had to stop.
-    pub(super) const fn has_recovered(&self) -> bool {
-        let quarter = self.places / 4;
-        self.places - self.taken >= if quarter == 0 { 1 } else { quarter }
+    pub(super) fn has_recovered(&self) -> bool {
+        let free = self.places - self.taken.len();
+        free >= (self.places / 4).max(1) && self.bytes <= INBOX_BYTES / 4 * 3
     }
 
     /// Books bytes that a flow holds back.
@@ -115,6 +137,10 @@ impl Inbox {
     /// Frees bytes that a flow held back.
     pub(super) const fn release(&mut self, bytes: usize) {
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
+    }
+
+    fn is_full(&self) -> bool {
+        self.taken.len() >= self.places || self.bytes >= INBOX_BYTES
     }
 }
 

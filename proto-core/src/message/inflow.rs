@@ -7,7 +7,7 @@
 //!
 //! Bounds: [`FLOW_WINDOW`] numbers ahead of the next one, which also bounds the refusals; bytes by the [`Inbox`].
 
-use alloc::{collections::VecDeque, sync::Arc};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
 
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     collections::emplace,
     id::{Incarnation, NodeAddr, Seq},
-    limits::{FLOW_IDLE, FLOW_WINDOW, REFUSALS_PER_ACK},
+    limits::{COPY_MAX, FLOW_IDLE, FLOW_WINDOW, REFUSALS_PER_ACK},
     node::Message,
     probe::Counter,
     time::Time,
@@ -37,6 +37,8 @@ pub(super) struct Inflow {
     path: u16,
     /// Which life of the sender.
     life: Incarnation,
+    /// The life that counted before; it may turn out to be the one that counts. Nothing waits of it.
+    before: Option<Box<Self>>,
     /// The number whose turn it is.
     next: u64,
     /// The sender awaits nothing below this.
@@ -85,6 +87,7 @@ impl Inflow {
             from,
             path,
             life,
+            before: None,
             next: floor,
             floor,
             early: VecDeque::new(),
@@ -106,11 +109,22 @@ impl Inflow {
         self.from
     }
 
-    /// The sender lives anew. What waits of its old life is dropped; nobody was told that it is delivered.
+    /// Another life of the sender is the one that counts. What waits of the one before is dropped; nobody was told that
+    /// it is delivered. A life that is taken up again goes on where it was.
     pub(super) fn replace(&mut self, inbox: &mut Inbox, life: Incarnation, floor: u64, now: Time) {
-        inbox.release(self.held);
+        self.drop_waiting(inbox);
         let (ack_due, queued) = (self.ack_due, self.queued);
-        *self = Self { ack_due, queued, ..Self::new(self.from, self.path, life, floor, now) };
+        let known = self.before.take().filter(|known| known.life == life);
+        let flow = known.map_or_else(|| Self::new(self.from, self.path, life, floor, now), |known| *known);
+        let before = core::mem::replace(self, Self { ack_due, queued, ..flow });
+        self.before = Some(Box::new(before));
+    }
+
+    /// Drops what waits.
+    pub(super) fn drop_waiting(&mut self, inbox: &mut Inbox) {
+        inbox.release(self.held);
+        self.held = 0;
+        self.early = VecDeque::new();
     }
 
     /// Takes in a message. `true`: the flow waits for room in the inbox.
@@ -277,8 +291,9 @@ impl Inflow {
         if slots > 0 {
             self.early.resize_with(index + 1, || None);
         }
+        let payload = if body.len() <= COPY_MAX { Bytes::copy_from_slice(&body) } else { body };
         self.early[index] =
-            Some(Arrived { payload: body, to_client: owned(data.to_client), from_client: owned(data.from_client) });
+            Some(Arrived { payload, to_client: owned(data.to_client), from_client: owned(data.from_client) });
     }
 
     /// Takes the first slot away. `next` is the caller's to move.

@@ -1,6 +1,6 @@
 //! All flows of a node.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use super::{
     arrivals::Arrivals,
     env::{Env, Me, Parcel, client},
     ledger::{Ledger, Report},
+    lives::Lives,
     outflows::Outflows,
     view::{Backlog, InflowView, OutflowView},
 };
@@ -31,6 +32,7 @@ pub struct Messages {
     max_payload: usize,
     draining: bool,
     ledger: Ledger,
+    lives: Lives,
     outflows: Outflows,
     arrivals: Arrivals,
     /// When idle flows are looked for; while there is any flow.
@@ -48,6 +50,7 @@ impl Messages {
             max_payload: config.message.max_payload,
             draining: false,
             ledger: Ledger::new(),
+            lives: Lives::new(seed),
             outflows: Outflows::new(seed, config.message.retry_max),
             arrivals: Arrivals::new(seed, &config.message),
             sweep_at: None,
@@ -99,11 +102,29 @@ impl Messages {
         Ok(())
     }
 
+    /// A client of this node came or went.
+    ///
+    /// # Errors
+    /// [`Rejected::Busy`] if there are too many, [`Rejected::NoSuchClient`] if no client can have this name.
+    pub fn set_client(&mut self, client: Arc<str>, present: bool) -> Result<(), Rejected> {
+        self.arrivals.inbox.set_client(client, present)
+    }
+
     /// Takes in what happened.
     pub fn handle(&mut self, cx: &mut Cx<'_>, event: Event<'_>, fx: &mut Vec<Effect>) {
         let now = cx.now;
-        let Self { me, ledger, outflows, arrivals, .. } = self;
-        let mut env = Env { now, me, ledger, probe: cx.probe, fx };
+        match event {
+            Event::Reachable { node, incarnation } if !self.lives.reached(node, incarnation) => return,
+            Event::Unreachable { node } => self.lives.lost_reach(node, now),
+            Event::Reachable { .. }
+            | Event::Data { .. }
+            | Event::Ack(_)
+            | Event::Reset(_)
+            | Event::Consumed { .. }
+            | Event::Drain => {}
+        }
+        let Self { me, lives, ledger, outflows, arrivals, .. } = self;
+        let mut env = Env { now, me, lives, ledger, probe: cx.probe, fx };
         match event {
             Event::Data { header, body } => {
                 arrivals.data(&mut env, &header, body);
@@ -113,13 +134,15 @@ impl Messages {
             }
             Event::Ack(ack) => outflows.acknowledged(&mut env, &ack),
             Event::Reset(reset) => outflows.reset(&mut env, reset),
-            Event::Reachable { node, incarnation } => outflows.reached(&mut env, node, incarnation),
+            Event::Reachable { node, incarnation } => {
+                arrivals.lives_as(node, incarnation);
+                outflows.reached(&mut env, node, incarnation);
+            }
             Event::Unreachable { node } => outflows.lost_reach(node, now),
             Event::Consumed { messages } => {
                 arrivals.inbox.consumed(messages);
                 arrivals.serve(&mut env);
             }
-            Event::Client { client, present } => arrivals.inbox.set_client(client, present),
             Event::Drain => {
                 self.draining = true;
                 arrivals.inbox.drain();
@@ -131,13 +154,14 @@ impl Messages {
     /// Acts on deadlines that have come.
     pub fn handle_timeout(&mut self, cx: &mut Cx<'_>, fx: &mut Vec<Effect>) {
         let now = cx.now;
-        let Self { me, ledger, outflows, arrivals, .. } = self;
-        let mut env = Env { now, me, ledger, probe: cx.probe, fx };
+        let Self { me, lives, ledger, outflows, arrivals, .. } = self;
+        let mut env = Env { now, me, lives, ledger, probe: cx.probe, fx };
         arrivals.handle_timeout(&mut env);
         outflows.handle_timeout(&mut env);
         if self.sweep_at.is_some_and(|due| due <= now) {
             outflows.sweep(now);
             arrivals.sweep(now);
+            self.lives.sweep(now);
             let any = !outflows.is_empty() || !arrivals.is_empty();
             self.sweep_at = any.then_some(now + FLOW_SWEEP);
         }
@@ -209,9 +233,9 @@ impl Messages {
         parcel: Parcel,
         fx: &mut Vec<Effect>,
     ) -> Result<(), Rejected> {
-        let Self { me, ledger, outflows, arrivals, .. } = self;
+        let Self { me, lives, ledger, outflows, arrivals, .. } = self;
         ledger.begin();
-        let mut env = Env { now: cx.now, me, ledger, probe: cx.probe, fx };
+        let mut env = Env { now: cx.now, me, lives, ledger, probe: cx.probe, fx };
         let result = if to == me.addr {
             arrivals.send_local(&mut env, parcel)
         } else {

@@ -19,7 +19,8 @@
 //! 2. A message carries the receiver's life that it was first transmitted to, and keeps it. Another life answers with a
 //!    reset and delivers nothing.
 //! 3. Within one life, the receiver delivers numbers in increasing order only, and remembers the next one per sender. It
-//!    ignores older lives of a sender than the newest it knows.
+//!    takes messages only of the life that the sender's advert tells; of a sender without a known advert, only of the
+//!    newest life that it heard of. It remembers the numbers of the life before as well, because an advert may come late.
 //! 4. It forgets a sender only after `FLOW_IDLE` (600 s) in which nothing of it arrived. A copy that arrives later would
 //!    have to be under way for more than `FLOW_IDLE - MESSAGE_DEADLINE_MAX` (300 s), for no sender transmits a message
 //!    later than `MESSAGE_DEADLINE_MAX` (300 s) after it was sent. Links give up after seconds of silence and drop what
@@ -27,6 +28,13 @@
 //!    forgetful.
 //! 5. The sender says in every message which number is the oldest that it still awaits. The receiver skips what is older
 //!    and missing, and a new flow at the receiver begins there; so what it acknowledges by skipping is never awaited.
+//!
+//! # Who is trusted with what
+//!
+//! `from` and the rest of a header are vouched for hop by hop, by the members of the mesh: links are encrypted and prove
+//! who is at the other end, but a member can put another member's address into a frame that it sends. What is signed is
+//! the advert. So a header alone never moves a flow to another life, at either end: a message, an acknowledgement or a
+//! reset of another life than the advert tells is dropped, and its sender tries again.
 
 mod arrivals;
 mod env;
@@ -34,6 +42,7 @@ mod inbox;
 mod inflow;
 mod ledger;
 mod line;
+mod lives;
 mod local;
 mod messages;
 mod outflow;
@@ -48,7 +57,7 @@ mod tests;
 pub use messages::Messages;
 pub use view::{Backlog, InflowView, OutflowView};
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::boxed::Box;
 
 use bytes::Bytes;
 
@@ -70,7 +79,7 @@ pub enum Event<'a> {
     },
     /// An acknowledgement arrived for this node.
     Ack(v1::Ack),
-    /// A receiver answers from another life.
+    /// A receiver answers from another life than it was sent to.
     Reset(v1::Reset),
     /// A node is within reach, in this life.
     Reachable {
@@ -88,13 +97,6 @@ pub enum Event<'a> {
     Consumed {
         /// How many.
         messages: u32,
-    },
-    /// A client of this node came or went.
-    Client {
-        /// Its name.
-        client: Arc<str>,
-        /// Whether it is here.
-        present: bool,
     },
     /// The node shuts down: take nothing new from the application, refuse what arrives.
     Drain,

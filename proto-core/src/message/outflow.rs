@@ -147,13 +147,11 @@ impl Outflow {
         self.arm(now);
     }
 
-    /// The receiver answers from another life. An older one than known is a late answer.
+    /// The receiver answers from this life, which its advert tells too.
     pub(super) fn reset(&mut self, env: &mut Env<'_>, life: Incarnation) {
-        if self.life.is_none_or(|known| known < life) {
-            self.live(env, life);
-            self.pump(env);
-            self.arm(env.now);
-        }
+        self.live(env, life);
+        self.pump(env);
+        self.arm(env.now);
     }
 
     /// Takes in an acknowledgement, which is for this life of this node.

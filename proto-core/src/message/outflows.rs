@@ -1,10 +1,10 @@
-//! Every flow from this node, and which nodes are within reach.
+//! Every flow from this node.
 //!
 //! A flow begins with the first message to a node and is forgotten after [`FLOW_IDLE`](crate::limits::FLOW_IDLE) without
 //! any, or earlier to make room. What is forgotten leaves one thing behind: no later flow begins below the highest number
 //! that any forgotten one used, so no number is ever used twice for one receiver.
 //!
-//! Bounds: [`FLOWS_OUT_MAX`] flows, [`NODES_MAX`] nodes within reach.
+//! Bounds: [`FLOWS_OUT_MAX`] flows.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -19,7 +19,8 @@ use crate::{
     collections::DetMap,
     error::Rejected,
     id::{Incarnation, NodeAddr},
-    limits::{FLOWS_OUT_MAX, NODES_MAX},
+    limits::FLOWS_OUT_MAX,
+    probe::Counter,
     time::Time,
     timers::DeadlineIndex,
     wire::v1,
@@ -30,7 +31,6 @@ use crate::{
 pub(super) struct Outflows {
     flows: Arena<Scheduled>,
     by_node: DetMap<NodeAddr, Handle<Scheduled>>,
-    within_reach: DetMap<NodeAddr, Incarnation>,
     timers: DeadlineIndex<Handle<Scheduled>>,
     /// No flow that begins now may use a lower number.
     first: u64,
@@ -50,7 +50,6 @@ impl Outflows {
         Self {
             flows: Arena::with_limit(FLOWS_OUT_MAX),
             by_node: DetMap::with_seed(seed),
-            within_reach: DetMap::with_seed(seed),
             timers: DeadlineIndex::new(),
             first: 1,
             retry_max,
@@ -72,29 +71,29 @@ impl Outflows {
 
     /// A node is within reach, in this life.
     pub(super) fn reached(&mut self, env: &mut Env<'_>, node: NodeAddr, life: Incarnation) {
-        if self.within_reach.len() < NODES_MAX || self.within_reach.contains_key(&node) {
-            self.within_reach.insert(node, life);
-            self.with_node(node, |flow| flow.reached(env, life));
-        }
+        self.with_node(node, |flow| flow.reached(env, life));
     }
 
     /// A node is out of reach.
     pub(super) fn lost_reach(&mut self, node: NodeAddr, now: Time) {
-        self.within_reach.remove(&node);
         self.with_node(node, |flow| flow.lost_reach(now));
     }
 
-    /// Takes in an acknowledgement.
+    /// Takes in an acknowledgement, if it is for this life of this node.
     pub(super) fn acknowledged(&mut self, env: &mut Env<'_>, ack: &v1::Ack) {
         if ack.dst_incarnation == env.me.incarnation {
             self.with_node(ack.transit.src, |flow| flow.acknowledged(env, ack));
         }
     }
 
-    /// A receiver answers from another life.
+    /// A receiver answers from another life. Only the life that its advert tells is believed.
     pub(super) fn reset(&mut self, env: &mut Env<'_>, reset: v1::Reset) {
-        if reset.dst_incarnation == env.me.incarnation {
-            self.with_node(reset.transit.src, |flow| flow.reset(env, reset.incarnation));
+        let node = reset.transit.src;
+        let told = env.lives.known(node, env.now) == Some(reset.incarnation);
+        if told && reset.dst_incarnation == env.me.incarnation {
+            self.with_node(node, |flow| flow.reset(env, reset.incarnation));
+        } else {
+            env.probe.count(Counter::OtherLife);
         }
     }
 
@@ -143,7 +142,7 @@ impl Outflows {
             self.forget(longest_idle);
         }
         let mut flow = Outflow::new(to, env.me.path_to(to), self.first, self.retry_max, env.now);
-        if let Some(&life) = self.within_reach.get(&to) {
+        if let Some(life) = env.lives.within_reach(to) {
             flow.reached(env, life);
         }
         let handle = self.flows.insert(Scheduled { flow, deadline: None }).ok()?;

@@ -84,7 +84,8 @@ impl Node {
         }
         // What a probe's source may want to know is read before the frame is gone.
         let probe = (frame.kind() == Kind::Probe).then(|| frame.header::<v1::Probe>().ok()).flatten();
-        let sent = match transit.hops_left.checked_sub(1) {
+        // No frame goes further than this node lets its own go.
+        let sent = match transit.hops_left.min(self.max_hops).checked_sub(1) {
             Some(hops_left) => self.forward(&transit, link, frame.with_hops_left(hops_left)),
             None => Err(DropReason::HopLimit),
         };

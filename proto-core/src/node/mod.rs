@@ -213,10 +213,10 @@ impl Node {
         &self.messages
     }
 
-    /// The name of a node, if it was ever seen.
+    /// The name of a node, if its advert is known or it was ever linked.
     #[must_use]
     pub fn name_of(&self, addr: NodeAddr) -> Option<&NodeName> {
-        if addr == self.addr { Some(&self.name) } else { self.pins.name(addr) }
+        self.router.name(addr).or_else(|| self.pins.name(addr))
     }
 
     fn advance(&mut self, now: Time) {
@@ -255,11 +255,7 @@ impl Node {
                 self.tell_router(route::Event::Lookup { token, name, deadline });
                 Ok(())
             }
-            Command::Connect(peer) => {
-                self.tell_links(link::Event::Connect(peer));
-                self.answer(token, Answer::Accepted);
-                Ok(())
-            }
+            Command::Connect(peer) => self.connect(token, peer),
             Command::Disconnect { peer } => {
                 self.tell_links(link::Event::Disconnect { peer });
                 self.answer(token, Answer::Accepted);
@@ -288,12 +284,22 @@ impl Node {
         messages.send_many(&mut cx, token, to, payload, deadline, &mut fx.messages)
     }
 
+    fn connect(&mut self, token: Token, peer: Peer) -> Result<(), crate::error::Rejected> {
+        if self.drain != drain::Drain::Running {
+            return Err(crate::error::Rejected::ShuttingDown);
+        }
+        let Self { links, rngs, probe, last_now, .. } = self;
+        links.connect(&mut Cx { now: *last_now, rng: &mut rngs.links, probe }, peer)?;
+        self.answer(token, Answer::Accepted);
+        Ok(())
+    }
+
     fn set_client(&mut self, token: Token, client: Arc<str>, present: bool) -> Result<(), crate::error::Rejected> {
         let limit = crate::limits::CLIENT_NAME_MAX;
         if client.is_empty() || client.len() > limit {
             return Err(crate::error::Rejected::TooLarge { len: client.len() as u64, limit: limit as u64 });
         }
-        self.tell_messages(message::Event::Client { client, present });
+        self.messages.set_client(client, present)?;
         self.answer(token, Answer::Accepted);
         Ok(())
     }

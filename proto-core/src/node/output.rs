@@ -57,7 +57,7 @@ const _: () = assert!(size_of::<Output>() <= 96, "what is large and rare goes in
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "trace", derive(serde::Serialize, serde::Deserialize))]
 pub enum Record {
-    /// A name and the key it was first seen with. Comes back in [`Config::pins`](super::Config::pins).
+    /// A name and the key that a handshake first proved for it. Comes back in [`Config::pins`](super::Config::pins).
     Pin {
         /// The name.
         name: NodeName,

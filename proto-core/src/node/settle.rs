@@ -4,7 +4,7 @@ use super::{Answer, Event, Node, Output, Record};
 use crate::{
     cx::Cx,
     error::CloseReason,
-    limits::WORK_PER_INPUT,
+    limits::HAND_OFFS_PER_INPUT,
     link::{self, Lane, LinkId},
     message,
     probe::Counter,
@@ -16,15 +16,17 @@ impl Node {
     /// Hands on effects to a fixpoint.
     ///
     /// # Panics
-    /// If one input causes more than [`WORK_PER_INPUT`] hand-offs: two machines talk in circles, which is a bug.
+    /// If one input causes a chain of more than [`HAND_OFFS_PER_INPUT`] hand-offs: two machines talk in circles, which is
+    /// a bug. How much the network sends makes no chain longer.
     pub(super) fn settle(&mut self) {
-        let mut work = 0;
+        let mut rounds = 0;
         while !self.fx.is_empty() {
-            work += self.settle_links();
-            work += self.settle_router();
-            work += self.settle_messages();
-            work += self.settle_traces();
-            assert!(work <= WORK_PER_INPUT, "machines hand on work in circles");
+            assert!(rounds < HAND_OFFS_PER_INPUT, "machines hand on work in circles");
+            rounds += 1;
+            self.settle_links();
+            self.settle_router();
+            self.settle_messages();
+            self.settle_traces();
         }
         self.persist_pins();
     }
@@ -67,17 +69,17 @@ impl Node {
         }
     }
 
-    fn settle_links(&mut self) -> usize {
+    fn settle_links(&mut self) {
         if self.fx.links.is_empty() {
-            return 0;
+            return;
         }
         let mut effects = core::mem::take(&mut self.fx.links);
-        let count = effects.len();
         for effect in effects.drain(..) {
             self.on_link_effect(effect);
+            // At once, because a read may hold hundreds of frames that each go on over every link.
+            self.settle_router();
         }
         keep_larger(&mut self.fx.links, effects);
-        count
     }
 
     fn on_link_effect(&mut self, effect: link::Effect) {
@@ -105,17 +107,15 @@ impl Node {
         }
     }
 
-    fn settle_router(&mut self) -> usize {
+    fn settle_router(&mut self) {
         if self.fx.router.is_empty() {
-            return 0;
+            return;
         }
         let mut effects = core::mem::take(&mut self.fx.router);
-        let count = effects.len();
         for effect in effects.drain(..) {
             self.on_route_effect(effect);
         }
         keep_larger(&mut self.fx.router, effects);
-        count
     }
 
     fn on_route_effect(&mut self, effect: route::Effect) {
@@ -142,12 +142,11 @@ impl Node {
         }
     }
 
-    fn settle_messages(&mut self) -> usize {
+    fn settle_messages(&mut self) {
         if self.fx.messages.is_empty() {
-            return 0;
+            return;
         }
         let mut effects = core::mem::take(&mut self.fx.messages);
-        let count = effects.len();
         for effect in effects.drain(..) {
             match effect {
                 // The message machine tries again by itself.
@@ -159,15 +158,13 @@ impl Node {
             }
         }
         keep_larger(&mut self.fx.messages, effects);
-        count
     }
 
-    fn settle_traces(&mut self) -> usize {
+    fn settle_traces(&mut self) {
         if self.fx.traces.is_empty() {
-            return 0;
+            return;
         }
         let mut effects = core::mem::take(&mut self.fx.traces);
-        let count = effects.len();
         for effect in effects.drain(..) {
             match effect {
                 trace::Effect::Send { token, dst, flow, frame } => {
@@ -180,7 +177,6 @@ impl Node {
             }
         }
         keep_larger(&mut self.fx.traces, effects);
-        count
     }
 
     fn persist_pins(&mut self) {

@@ -189,6 +189,38 @@ fn a_ring_goes_on_when_a_relay_dies() {
 }
 
 #[test]
+fn a_frame_goes_no_further_than_a_relay_lets_its_own_go() {
+    let mut fabric = Fabric::new(MS);
+    for (node, max_hops) in [(0, 255), (1, 1), (2, 16), (3, 16)] {
+        let dials: Vec<usize> = usize::checked_sub(node, 1).into_iter().collect();
+        let mut config = config(node, &dials);
+        config.route.max_hops = max_hops;
+        fabric.add(config);
+    }
+    fabric.run_until(Time::from_secs(1));
+    fabric.command(0, 7, send(3, b"far"));
+    assert!(messages(&fabric.run_until(Time::from_secs(4))).is_empty());
+    assert!(fabric.node(2).unwrap().probe().get(Counter::DroppedHopLimit) > 0);
+}
+
+#[test]
+fn a_peer_too_many_and_one_too_late_are_rejected() {
+    let peer = |number: usize| Peer { name: Some(name(number)), endpoints: vec![], cost: 0 };
+    let mut first = config(0, &[]);
+    first.peers = (1..=crate::limits::DIALERS_MAX).map(peer).collect();
+    let mut fabric = Fabric::new(MS);
+    fabric.add(first);
+    fabric.command(0, 1, Command::Connect(peer(1)));
+    fabric.command(0, 2, Command::Connect(peer(2_000)));
+    fabric.command(0, 3, Command::Drain { deadline: SOON });
+    fabric.command(0, 4, Command::Connect(peer(1)));
+    let told = fabric.run_until(Time::from_secs(1));
+    assert_eq!(answers(&told, 1), [&Answer::Accepted]);
+    assert_eq!(answers(&told, 2), [&Answer::Rejected(Rejected::Busy)]);
+    assert_eq!(answers(&told, 4), [&Answer::Rejected(Rejected::ShuttingDown)]);
+}
+
+#[test]
 fn a_draining_node_finishes_and_says_goodbye() {
     let (mut fabric, _) = line(2);
     fabric.command(0, 1, send(1, b"last"));
@@ -201,6 +233,16 @@ fn a_draining_node_finishes_and_says_goodbye() {
     let goodbye =
         |event: &Event| matches!(event, Event::LinkDown { peer, reason: CloseReason::Peer } if *peer == name(0));
     assert!(told.iter().any(|(node, _, event)| *node == 1 && goodbye(event)), "{told:?}");
+}
+
+#[test]
+fn a_read_that_causes_millions_of_frames_is_no_bug() {
+    let mut node = super::Node::new(config(0, &[]));
+    let frame = crate::wire::Frame::new(crate::wire::Kind::Want, &crate::wire::v1::Want {});
+    let link = postcard::from_bytes(&[0, 0]).unwrap();
+    node.fx.router = vec![crate::route::Effect::Send { link, frame }; 1_000_001];
+    node.settle();
+    assert_eq!(node.probe().get(Counter::DroppedQueueFull), 1_000_001, "there is no such link");
 }
 
 #[test]

@@ -156,7 +156,8 @@ impl Database {
         }
     }
 
-    fn remove(&mut self, addr: NodeAddr) -> Option<Entry> {
+    /// Takes out the advert of a node.
+    pub(super) fn remove(&mut self, addr: NodeAddr) -> Option<Entry> {
         let entry = self.entries.remove(&addr)?;
         self.expiring.remove(&(entry.expires_at(self.expiry), addr));
         self.bytes -= entry.advert.signed().len();

@@ -80,9 +80,12 @@ impl Router {
     }
 
     /// Takes in what happened.
-    pub fn handle(&mut self, cx: &mut Cx<'_>, pins: &mut Pins, event: Event, fx: &mut Vec<Effect>) {
+    pub fn handle(&mut self, cx: &mut Cx<'_>, pins: &Pins, event: Event, fx: &mut Vec<Effect>) {
         match event {
-            Event::LinkUp { link, peer, cost } => self.link_up(cx, link, peer, cost, fx),
+            Event::LinkUp { link, peer, cost } => {
+                self.drop_disproved(cx, pins, peer, fx);
+                self.link_up(cx, link, peer, cost, fx);
+            }
             Event::LinkCost { link, cost } => self.link_cost(cx, link, cost),
             Event::LinkDown { link } => self.link_down(cx, link),
             Event::Advert { link, header, body } => {
@@ -188,7 +191,7 @@ impl Router {
     fn advert(
         &mut self,
         cx: &mut Cx<'_>,
-        pins: &mut Pins,
+        pins: &Pins,
         link: LinkId,
         age: Duration,
         signed: Bytes,
@@ -197,6 +200,7 @@ impl Router {
         let Some(port) = self.neighbours.port(link) else { return Ok(()) };
         let advert = Advert::parse(signed)?;
         let addr = advert.addr();
+        self.drop_disproved(cx, pins, addr, fx);
         let held = self.database.get(addr).map(Entry::version);
         if age >= self.expiry {
             cx.probe.count(Counter::AdvertsStale);
@@ -243,11 +247,12 @@ impl Router {
         }
     }
 
-    /// Whether the key of a verified advert is the one that its name belongs to. A conflict is reported.
-    fn is_pinned(&mut self, cx: &mut Cx<'_>, pins: &mut Pins, advert: &Advert, fx: &mut Vec<Effect>) -> bool {
+    /// Whether the key of a verified advert may speak for its name: the one that a handshake proved, or else the one of
+    /// the advert that is held. A conflict is reported.
+    fn is_pinned(&mut self, cx: &mut Cx<'_>, pins: &Pins, advert: &Advert, fx: &mut Vec<Effect>) -> bool {
         let name = &advert.body().origin;
         let pinned = if name != self.origin.name() {
-            pins.check(name, advert.key())
+            pins.check_claimed(name, advert.key()).and_then(|()| self.check_held(advert))
         } else if advert.key() == self.origin.key() {
             Ok(())
         } else {
@@ -255,13 +260,40 @@ impl Router {
         };
         let Err(conflict) = pinned else { return true };
         cx.probe.count(Counter::AdvertsRefused);
+        self.report(cx.now, conflict, advert, fx);
+        false
+    }
+
+    /// Checks an advert against the one held of the same address.
+    fn check_held(&self, advert: &Advert) -> Result<(), PinConflict> {
+        let Some(held) = self.database.get(advert.addr()).map(Entry::advert) else { return Ok(()) };
+        if held.body().origin != advert.body().origin {
+            Err(PinConflict::SameAddress { other: held.body().origin.clone() })
+        } else if held.key() != advert.key() {
+            Err(PinConflict::OtherKey { pinned: held.key() })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Drops the advert held of a node if a handshake has proven since that its name belongs to another key.
+    fn drop_disproved(&mut self, cx: &Cx<'_>, pins: &Pins, addr: NodeAddr, fx: &mut Vec<Effect>) {
+        let Some(held) = self.database.get(addr).map(Entry::advert) else { return };
+        let Err(conflict) = pins.check_claimed(&held.body().origin, held.key()) else { return };
+        if let Some(entry) = self.database.remove(addr) {
+            self.report(cx.now, conflict, entry.advert(), fx);
+            self.spf.ask(cx.now);
+        }
+    }
+
+    fn report(&mut self, now: Time, conflict: PinConflict, advert: &Advert, fx: &mut Vec<Effect>) {
         match conflict {
-            PinConflict::OtherKey { pinned } if self.conflicts.allow(cx.now, advert.addr()) => {
-                fx.push(Effect::KeyConflict { name: name.clone(), pinned, shown: advert.key() });
+            PinConflict::OtherKey { pinned } if self.conflicts.allow(now, advert.addr()) => {
+                let name = advert.body().origin.clone();
+                fx.push(Effect::KeyConflict { name, pinned, shown: advert.key() });
             }
             PinConflict::OtherKey { .. } | PinConflict::SameAddress { .. } | PinConflict::Full => {}
         }
-        false
     }
 
     fn heard_myself(&mut self, cx: &mut Cx<'_>, advert: &Advert, fx: &mut Vec<Effect>) {

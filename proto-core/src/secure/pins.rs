@@ -1,4 +1,7 @@
-//! Which key each name belongs to: the first one seen, for ever.
+//! Which key each name belongs to: the first one that a handshake proved, for ever.
+//!
+//! Only a handshake pins. An advert is a claim that its signer may make for any name: it must agree with the pins, and
+//! where there is none it stands only as long as the link-state database holds it.
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -8,8 +11,8 @@ use crate::{
     limits::PINS_MAX,
 };
 
-/// Names pinned to keys. A name that is new is pinned to the key it comes with; a known name with another key, or a
-/// second name with the address of a first, is a conflict.
+/// Names pinned to keys. A name that is new is pinned to the key that a handshake proves for it; a known name with another
+/// key, or a second name with the address of a first, is a conflict.
 #[derive(Debug, Default)]
 pub struct Pins {
     by_addr: BTreeMap<NodeAddr, (NodeName, PublicKey)>,
@@ -41,21 +44,33 @@ impl Pins {
         Self { by_addr, fresh: Vec::new() }
     }
 
-    /// Checks a name against its key, and pins it if it is new.
+    /// Checks a name against the key that a handshake proved for it, and pins it if it is new.
     ///
     /// # Errors
     /// [`PinConflict`]; nothing changes then.
-    pub fn check(&mut self, name: &NodeName, key: PublicKey) -> Result<(), PinConflict> {
+    pub fn check_proven(&mut self, name: &NodeName, key: PublicKey) -> Result<(), PinConflict> {
+        self.check_claimed(name, key)?;
+        if self.by_addr.contains_key(&name.addr()) {
+            return Ok(());
+        }
+        if self.by_addr.len() >= PINS_MAX {
+            return Err(PinConflict::Full);
+        }
+        self.by_addr.insert(name.addr(), (name.clone(), key));
+        self.fresh.push((name.clone(), key));
+        Ok(())
+    }
+
+    /// Checks a name against a key that claims it. A name that is new may be anybody's.
+    ///
+    /// # Errors
+    /// [`PinConflict::OtherKey`] or [`PinConflict::SameAddress`].
+    pub fn check_claimed(&self, name: &NodeName, key: PublicKey) -> Result<(), PinConflict> {
         match self.by_addr.get(&name.addr()) {
             Some((known, pinned)) if known == name && *pinned == key => Ok(()),
             Some((known, pinned)) if known == name => Err(PinConflict::OtherKey { pinned: *pinned }),
             Some((known, _)) => Err(PinConflict::SameAddress { other: known.clone() }),
-            None if self.by_addr.len() >= PINS_MAX => Err(PinConflict::Full),
-            None => {
-                self.by_addr.insert(name.addr(), (name.clone(), key));
-                self.fresh.push((name.clone(), key));
-                Ok(())
-            }
+            None => Ok(()),
         }
     }
 
@@ -70,7 +85,7 @@ impl Pins {
         core::mem::take(&mut self.fresh).into_iter()
     }
 
-    /// The name of an address, if it was ever seen.
+    /// The name of an address, if it is pinned.
     #[must_use]
     pub fn name(&self, addr: NodeAddr) -> Option<&NodeName> {
         self.by_addr.get(&addr).map(|(name, _)| name)
@@ -83,13 +98,15 @@ mod tests {
     use std::vec::Vec;
 
     #[test]
-    fn the_first_key_wins_for_ever() {
+    fn the_first_proven_key_wins_for_ever() {
         let name = NodeName::new("a").unwrap();
         let (first, second) = (PublicKey([1; 32]), PublicKey([2; 32]));
         let mut pins = Pins::default();
-        assert_eq!(pins.check(&name, first), Ok(()));
-        assert_eq!(pins.check(&name, second), Err(PinConflict::OtherKey { pinned: first }));
-        assert_eq!(pins.check(&name, first), Ok(()));
+        assert_eq!(pins.check_claimed(&name, second), Ok(()));
+        assert_eq!(pins.check_proven(&name, first), Ok(()));
+        assert_eq!(pins.check_proven(&name, second), Err(PinConflict::OtherKey { pinned: first }));
+        assert_eq!(pins.check_claimed(&name, second), Err(PinConflict::OtherKey { pinned: first }));
+        assert_eq!(pins.check_proven(&name, first), Ok(()));
         assert_eq!(pins.take_fresh().collect::<Vec<_>>(), [(name, first)]);
         assert_eq!(pins.take_fresh().count(), 0);
     }

@@ -105,7 +105,7 @@ fn attempts_are_bounded_in_any_window_even_if_links_flap() {
 fn a_node_that_is_linked_is_not_dialled_whoever_dialled() {
     let mut world = World::new(&[config("a", 1, &[]), config("b", 1, &[(Some("a"), "a")])]);
     world.run_until(at(500));
-    world.tell(0, Event::Connect(peer(Some("b"), &["b"])));
+    world.connect(0, peer(Some("b"), &["b"]));
     let told = world.run_until(Time::from_secs(60));
     assert_eq!(dials(&told, 0), []);
     let state = world.hosts[0].machine.links.dialers().next().unwrap().state;
@@ -154,7 +154,7 @@ fn a_configured_cost_is_added() {
 fn a_peer_that_moves_is_dialled_at_its_new_place() {
     let mut world = World::new(&[config("a", 1, &[(Some("b"), "nowhere")]), config("b", 1, &[])]);
     world.run_until(at(60_000));
-    world.tell(0, Event::Connect(peer(Some("b"), &["b"])));
+    world.connect(0, peer(Some("b"), &["b"]));
     world.run_until(at(60_100));
     assert_eq!(world.up(0).len(), 1);
     assert_eq!(world.hosts[0].machine.links.dialers().count(), 1);
@@ -191,7 +191,7 @@ fn the_substrate_is_told_when_it_speaks_of_what_never_was() {
 fn a_peer_without_a_name_that_is_linked_already_is_dialled_once() {
     let mut world = World::new(&[config("a", 1, &[(Some("b"), "b")]), config("b", 1, &[])]);
     world.run_until(at(500));
-    world.tell(0, Event::Connect(peer(None, &["b"])));
+    world.connect(0, peer(None, &["b"]));
     let told = world.run_until(at(30_000));
     assert_eq!((dials(&told, 0), story(&told)), ([500].into(), [].into()));
     let links = &world.hosts[0].machine.links;

@@ -68,6 +68,16 @@ fn a_name_that_is_not_on_the_list_is_refused() {
 }
 
 #[test]
+fn a_dialer_without_a_name_does_not_take_that_of_a_node_that_may_not_link() {
+    let mut a = config("a", 1, &[(None, "b")]);
+    a.link.allow = ["c*".into()].into();
+    let mut world = World::new(&[a, config("b", 1, &[])]);
+    let told = world.run_until(at(400));
+    assert!(story(&told).iter().any(|(_, host, what)| *host == 0 && *what == Told::Failed(CloseReason::NotAllowed)));
+    assert_eq!(world.hosts[0].machine.links.dialers().next().unwrap().peer, None);
+}
+
+#[test]
 fn a_name_pinned_to_another_key_is_refused_and_reported() {
     let [a, mut b] = a_dials_b();
     let (shown, pinned) = (a.identity.public(), PublicKey([9; 32]));

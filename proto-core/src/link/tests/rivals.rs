@@ -6,17 +6,17 @@ use std::{string::ToString as _, vec::Vec};
 use super::world::{Told, World, at, config, dials, frame, frames, name, peer, story};
 use crate::{
     error::CloseReason,
-    link::{Effect, Event, Lane},
+    link::{Effect, Lane},
     time::Time,
 };
 
 /// Both dial; the second one this much later.
 fn both_dial(later: u64) -> World {
     let mut world = World::new(&[config("a", 1, &[]), config("b", 1, &[])]);
-    let connect = |to: &str| Event::Connect(peer(Some(to), &[to]));
-    world.tell(0, connect("b"));
+    let connect = |to: &str| peer(Some(to), &[to]);
+    world.connect(0, connect("b"));
     world.run_until(at(later));
-    world.tell(1, connect("a"));
+    world.connect(1, connect("a"));
     world
 }
 
@@ -25,10 +25,10 @@ fn a_simultaneous_open_ends_in_one_link_at_whatever_moment_the_second_dial_falls
     for (first, second) in [("a", "b"), ("b", "a")] {
         for later in (0..90).step_by(2) {
             let mut world = World::new(&[config(first, 1, &[]), config(second, 1, &[])]);
-            let connect = |to: &str| Event::Connect(peer(Some(to), &[to]));
-            world.tell(0, connect(second));
+            let connect = |to: &str| peer(Some(to), &[to]);
+            world.connect(0, connect(second));
             world.run_until(at(later));
-            world.tell(1, connect(first));
+            world.connect(1, connect(first));
             // Two round trips and the handshake timeout are what is allowed; this takes no timeout.
             let told = world.run_until(at(later + 200));
             let (one, other) = (world.up(0), world.up(1));
@@ -132,7 +132,7 @@ fn a_link_that_the_other_end_has_lost_is_doubted_and_soon_given_up() {
     let (near, far) = (world.channel(0), world.channel(1));
     world.deaf.insert((0, near));
     world.break_channel(1, far);
-    world.tell(1, Event::Connect(peer(Some(low), &[low])));
+    world.connect(1, peer(Some(low), &[low]));
     let told = world.run_until(at(40_000));
     let down = story(&told).into_iter().filter(|(_, host, what)| *host == 0 && matches!(what, Told::Down(_)));
     let down: Vec<_> = down.collect();

@@ -170,6 +170,11 @@ impl World {
         }
     }
 
+    /// Gives a host a peer to dial.
+    pub(super) fn connect(&mut self, host: usize, peer: Peer) {
+        self.hosts[host].with(self.now, |machine, cx, _| machine.links.connect(cx, peer).unwrap());
+    }
+
     /// Sends a frame.
     pub(super) fn send(&mut self, host: usize, link: LinkId, lane: Lane, frame: Frame) {
         self.hosts[host].with(self.now, |machine, cx, _| machine.links.send(cx, link, lane, frame).unwrap());
@@ -299,7 +304,7 @@ impl World {
                 let own = self.pipes.get(&end).is_some_and(|pipe| !pipe.open);
                 (self.deaf.contains(&end) && !own) || self.pipes.remove(&end).is_none()
             }
-            Event::DialFailed { .. } | Event::Connect(_) | Event::Disconnect { .. } | Event::Shutdown => false,
+            Event::DialFailed { .. } | Event::Disconnect { .. } | Event::Shutdown => false,
         }
     }
 }

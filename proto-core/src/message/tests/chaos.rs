@@ -53,7 +53,7 @@ fn take(world: &mut World, step: Step) {
             }
         }
         Step::Consume { node, messages } => world.consume(node, messages),
-        Step::Client { node, present } => world.event(node, Event::Client { client: Arc::from("ui"), present }),
+        Step::Client { node, present } => world.set_client(node, "ui", present),
         Step::Introduce { node } => world.introduce(node),
         Step::Part { node } => world.part(node),
         Step::Restart { node } => world.restart(node),
@@ -116,6 +116,8 @@ fn a_long_talk_over_a_bad_channel_keeps_every_promise() {
         world.consume(1, 1);
         if round % 97 == 96 {
             world.restart(1);
+            world.introduce(0);
+            world.introduce(1);
         }
     }
     heal(&mut world);

@@ -74,7 +74,7 @@ fn refusals_that_do_not_fit_one_answer_follow_without_a_timeout() {
 }
 
 #[test]
-fn a_restart_of_the_receiver_that_nobody_tells_of_is_found_out() {
+fn after_a_restart_of_the_receiver_its_advert_lets_the_sender_go_on() {
     let mut world = world(100);
     let before = world.send(0, 1, 9_000, None, true);
     world.run(100);
@@ -83,8 +83,13 @@ fn a_restart_of_the_receiver_that_nobody_tells_of_is_found_out() {
     world.run(20);
     let after = world.send(0, 1, 9_000, None, true);
     world.run(20);
+    assert_eq!([into_the_gap, after].map(|number| world.outcome(number)), [None, None]);
+    world.introduce(0);
+    let after_that = world.send(0, 1, 9_000, None, true);
+    world.run(20);
+    assert_eq!(world.outcome(after_that), Some(Outcome::Delivered));
     let outcomes = [before, into_the_gap, after].map(|number| world.outcome(number));
-    assert_eq!(outcomes, [Some(Outcome::Delivered), Some(Outcome::Unknown), Some(Outcome::Delivered)]);
+    assert_eq!(outcomes, [Some(Outcome::Delivered), Some(Outcome::Unknown), Some(Outcome::Unknown)]);
     world.check_settled();
 }
 

@@ -118,6 +118,7 @@ fn what_all_senders_have_waiting_is_bounded_and_the_one_whose_turn_it_is_passes(
     for src in ["x", "y"] {
         let told = arrive(&mut bench, at(2), &large(src, 1));
         assert!(delivered(&told).len() > 100, "{src}");
+        consume(&mut bench, at(2), 1_000);
     }
     assert_eq!(waiting(&bench), 0);
     // All of it is free again.
@@ -171,6 +172,40 @@ fn a_restarted_sender_begins_anew_and_its_old_life_is_ignored() {
 }
 
 #[test]
+fn a_life_that_the_advert_does_not_tell_cannot_stop_the_one_it_tells() {
+    let mut bench = bench(1_000);
+    let forged = data("peer", Incarnation(u64::MAX), 1, 0, "", "forged");
+    bench.handle(at(0), reachable("peer", THEIRS));
+    assert_eq!(arrive(&mut bench, at(1), &forged), []);
+    assert_eq!(arrive_all(&mut bench, at(1), [1]), ["1"]);
+    // Out of reach, the life it was last known in goes on to count; for as long as a flow is remembered.
+    bench.handle(at(2), Event::Unreachable { node: addr("peer") });
+    assert_eq!(arrive(&mut bench, at(3), &forged), []);
+    assert_eq!(arrive_all(&mut bench, at(3), [2]), ["2"]);
+    assert_eq!(bench.probe.get(Counter::OtherLife), 2);
+    bench.run_until(at(600_001));
+    assert_eq!(delivered(&arrive(&mut bench, at(600_002), &forged)), ["forged"]);
+    assert_eq!(arrive_all(&mut bench, at(600_003), [3]), Vec::<String>::new());
+}
+
+#[test]
+fn an_advert_ends_the_life_that_was_taken_for_true_before_it_came() {
+    let mut bench = bench(1_000);
+    let later = |seq| data("peer", Incarnation(21), seq, u32::try_from(seq - 1).unwrap(), "", "later");
+    assert_eq!(delivered(&arrive(&mut bench, at(1), &later(1))), ["later"]);
+    arrive(&mut bench, at(1), &later(3));
+    bench.handle(at(2), reachable("peer", THEIRS));
+    assert_eq!(bench.machine.inflows().next().unwrap().waiting_bytes, 0);
+    assert_eq!(arrive(&mut bench, at(3), &later(2)), []);
+    assert_eq!(arrive_all(&mut bench, at(3), [1, 2]), ["1", "2"]);
+    // It was true, and its advert was late: nothing of it is delivered again.
+    bench.handle(at(4), reachable("peer", Incarnation(21)));
+    assert_eq!(arrive_all(&mut bench, at(5), [3]), Vec::<String>::new());
+    assert_eq!(delivered(&arrive(&mut bench, at(5), &later(1))), Vec::<String>::new());
+    assert_eq!(delivered(&arrive(&mut bench, at(5), &later(2))), ["later"]);
+}
+
+#[test]
 fn a_full_inbox_holds_messages_back_and_closes_the_window() {
     let mut bench = bench(2);
     assert_eq!(arrive_all(&mut bench, at(1), 1..=4), ["1", "2"]);
@@ -181,6 +216,46 @@ fn a_full_inbox_holds_messages_back_and_closes_the_window() {
     assert_eq!(consume(&mut bench, at(3), 3), ["4"]);
     let open = ack(&mut bench);
     assert_eq!((open.upto, open.window), (Seq(4), 1));
+}
+
+#[test]
+fn the_bytes_in_the_inbox_are_bounded_and_freed_as_they_are_consumed() {
+    let mut bench = bench(1_000);
+    let mebibyte = Bytes::from(vec![b'x'; 1_048_576]);
+    let taken: usize = (1..=258_u64)
+        .map(|seq| {
+            let frame = Frame { body: mebibyte.clone(), ..nth(seq) };
+            delivered(&arrive(&mut bench, at(1), &frame)).len()
+        })
+        .sum();
+    assert_eq!((taken, ack(&mut bench).window), (256, 0));
+    assert_eq!(consume(&mut bench, at(2), 1).len(), 1);
+    assert_eq!(ack(&mut bench).window, 0);
+    // The sender is told once a quarter is free: one more is handed over on the way there.
+    assert_eq!(consume(&mut bench, at(3), 64).len(), 1);
+    ack(&mut bench);
+    assert_eq!(consume(&mut bench, at(4), 1).len(), 0);
+    assert_eq!(ack(&mut bench).window, 1_000 - 192);
+}
+
+#[test]
+fn a_small_payload_that_waits_does_not_keep_what_it_was_read_with() {
+    let mut bench = bench(1_000);
+    let read = Bytes::from(vec![b'x'; 65_536]);
+    let arrives = |bench: &mut Bench<Messages>, seq, body: &Bytes| {
+        let frame = Frame { body: body.clone(), ..nth(seq) };
+        let told = arrive(bench, at(1), &frame);
+        told.iter()
+            .filter_map(|effect| match effect {
+                Effect::Deliver(message) => Some(message.payload.as_ptr() == body.as_ptr()),
+                Effect::Forward { .. } | Effect::Done { .. } => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    arrives(&mut bench, 2, &read.slice(..4_096));
+    assert_eq!(arrives(&mut bench, 1, &read.slice(..4_096)), [true, false], "the one whose turn it is passes as it is");
+    arrives(&mut bench, 4, &read.slice(..4_097));
+    assert_eq!(arrives(&mut bench, 3, &read.slice(..4_096)), [true, true], "a large one is not worth a copy");
 }
 
 #[test]
@@ -213,11 +288,11 @@ fn senders_take_turns_at_a_full_inbox() {
 #[test]
 fn messages_for_clients_reach_them_or_are_refused_in_turn() {
     let mut bench = bench(1_000);
-    bench.handle(at(0), Event::Client { client: Arc::from("ui"), present: true });
+    bench.machine.set_client(Arc::from("ui"), true).unwrap();
     let told = arrive(&mut bench, at(1), &data("peer", THEIRS, 1, 0, "ui", "a"));
     let Effect::Deliver(message) = &told[0] else { panic!("delivered") };
     assert_eq!(message.to_client.as_deref(), Some("ui"));
-    bench.handle(at(2), Event::Client { client: Arc::from("ui"), present: false });
+    bench.machine.set_client(Arc::from("ui"), false).unwrap();
     assert_eq!(arrive(&mut bench, at(3), &data("peer", THEIRS, 2, 1, "ui", "b")), []);
     assert_eq!(delivered(&arrive(&mut bench, at(3), &data("peer", THEIRS, 3, 2, "", "c"))), ["c"]);
     let refusal = Refusal { seq: Seq(2), code: RefusalCode::NoSuchClient };
@@ -227,6 +302,18 @@ fn messages_for_clients_reach_them_or_are_refused_in_turn() {
     assert_eq!(ack(&mut bench).refused.to_vec(), [refusal]);
     arrive(&mut bench, at(5), &data("peer", THEIRS, 5, 0, "", "e"));
     assert_eq!(ack(&mut bench).refused.to_vec(), []);
+}
+
+#[test]
+fn clients_are_bounded() {
+    let mut bench = bench(1_000);
+    for number in 0..crate::limits::CLIENTS_MAX {
+        assert_eq!(bench.machine.set_client(std::format!("{number}").into(), true), Ok(()));
+    }
+    assert_eq!(bench.machine.set_client(Arc::from("ui"), true), Err(crate::error::Rejected::Busy));
+    assert_eq!(bench.machine.set_client(Arc::from("7"), true), Ok(()));
+    assert_eq!(bench.machine.set_client(Arc::from("7"), false), Ok(()));
+    assert_eq!(bench.machine.set_client(Arc::from("ui"), true), Ok(()));
 }
 
 #[test]
@@ -312,7 +399,7 @@ fn idle_senders_are_forgotten_only_after_all_copies_are_gone() {
 #[test]
 fn messages_to_oneself_arrive_in_order() {
     let mut bench = bench(1);
-    bench.handle(at(0), Event::Client { client: Arc::from("ui"), present: true });
+    bench.machine.set_client(Arc::from("ui"), true).unwrap();
     let private =
         Send { to_client: Some(Arc::from("ui")), from_client: Some(Arc::from("cli")), ..to("me", "private", 9_000) };
     let told = send(&mut bench, at(1), 1, private);

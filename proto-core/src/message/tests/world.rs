@@ -123,6 +123,10 @@ impl World {
         self.settle(node, fx);
     }
 
+    pub(super) fn set_client(&mut self, node: usize, client: &str, present: bool) {
+        self.nodes[node].bench.machine.set_client(Arc::from(client), present).unwrap();
+    }
+
     /// Tells a node that the other is within reach, as it lives now.
     pub(super) fn introduce(&mut self, node: usize) {
         let incarnation = self.nodes[1 - node].incarnation;

@@ -100,6 +100,51 @@ fn a_key_is_pinned_only_after_it_has_signed() {
     assert!(bench.machine.router.name(addr(2)).is_some());
 }
 
+/// What a member says about node 2, with a key of its own.
+fn forged_about_two() -> Advert {
+    let mut body = says(2, (u64::MAX, 9), &[1]);
+    body.key = identity(7).public().0;
+    Advert::sign(body, "default", &identity(7), SOFTWARE)
+}
+
+#[test]
+fn an_advert_pins_nothing_and_is_dropped_when_a_handshake_proves_another_key() {
+    let mut bench = linked_to_one();
+    bench.handle(ms(1), arrives(link(1), &forged_about_two()));
+    assert!(!bench.machine.pins.has_fresh());
+    let refused = bench.handle(ms(2), arrives(link(1), &signed(2, (1, 1), &[1])));
+    assert!(adverts_in(&refused).is_empty(), "the first claim stands while nothing is proven");
+    assert_eq!(bench.machine.pins.check_proven(&name(2), identity(2).public()), Ok(()));
+    let conflict = Effect::KeyConflict { name: name(2), pinned: identity(2).public(), shown: identity(7).public() };
+    let told = bench.handle(ms(3), arrives(link(1), &signed(2, (1, 1), &[1])));
+    assert!(told.contains(&conflict), "{told:?}");
+    let life = |bench: &Bench<Routing>| {
+        bench.machine.router.adverts(ms(3)).find(|view| *view.origin == name(2)).map(|view| view.incarnation)
+    };
+    assert_eq!(life(&bench), Some(Incarnation(1)));
+    bench.handle(ms(4), arrives(link(1), &forged_about_two()));
+    assert_eq!(life(&bench), Some(Incarnation(1)));
+}
+
+#[test]
+fn a_link_to_the_owner_of_a_name_drops_what_others_claimed_of_it() {
+    let mut bench = linked_to_one();
+    bench.handle(ms(1), arrives(link(1), &forged_about_two()));
+    assert_eq!(bench.machine.pins.check_proven(&name(2), identity(2).public()), Ok(()));
+    bench.handle(ms(2), Event::LinkUp { link: link(3), peer: addr(2), cost: 1 });
+    assert_eq!(bench.machine.router.name(addr(2)), None);
+}
+
+#[test]
+fn a_claim_is_forgotten_with_its_advert() {
+    let mut bench = linked_to_one();
+    bench.handle(ms(1), arrives(link(1), &forged_about_two()));
+    let later = ms(2) + ADVERT_EXPIRY;
+    bench.run_until(later);
+    bench.handle(later, arrives(link(1), &signed(2, (1, 1), &[1])));
+    assert!(bench.machine.router.name(addr(2)).is_some());
+}
+
 #[test]
 fn an_advert_of_another_network_is_refused() {
     let mut bench = linked_to_one();
