@@ -204,7 +204,7 @@ fn other_end(node: usize, channel: ChannelId) -> (usize, ChannelId) {
 
 /// For `iter_custom`: the time that these steps take in `iterations` rounds, if all were like the faster nine tenths.
 /// Other work on the machine that interrupts a round says nothing about the node.
-#[allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#[allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 pub(crate) fn time(line: &mut Line, steps: &[Step], messages: u64, iterations: u64) -> Duration {
     let round = |_| {
         let readings = line.round(messages, Instant::now);

@@ -15,7 +15,7 @@ pub type Head = SmallVec<[u8; 64]>;
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $byte:literal,)*) => {
         /// What a frame is. Bytes are for ever; new kinds get new bytes. Below 16: for the neighbour only; from 16:
-        /// forwarded, and the header begins with [`v1::Transit`](super::v1::Transit).
+        /// forwarded, and the header begins with [`v1::Transit`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[repr(u8)]
         pub enum Kind {
@@ -39,36 +39,36 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// [`v1::Hello`](super::v1::Hello)
+    /// [`v1::Hello`]
     Hello = 1,
-    /// [`v1::Ping`](super::v1::Ping)
+    /// [`v1::Ping`]
     Ping = 2,
-    /// [`v1::Pong`](super::v1::Pong)
+    /// [`v1::Pong`]
     Pong = 3,
-    /// [`v1::Bye`](super::v1::Bye)
+    /// [`v1::Bye`]
     Bye = 4,
-    /// [`v1::Advert`](super::v1::Advert)
+    /// [`v1::Advert`]
     Advert = 5,
-    /// [`v1::Summary`](super::v1::Summary)
+    /// [`v1::Summary`]
     Summary = 6,
-    /// [`v1::Want`](super::v1::Want)
+    /// [`v1::Want`]
     Want = 7,
-    /// [`v1::Find`](super::v1::Find)
+    /// [`v1::Find`]
     Find = 8,
-    /// [`v1::Data`](super::v1::Data)
+    /// [`v1::Data`]
     Data = 16,
-    /// [`v1::Ack`](super::v1::Ack)
+    /// [`v1::Ack`]
     Ack = 17,
-    /// [`v1::Reset`](super::v1::Reset)
+    /// [`v1::Reset`]
     Reset = 18,
-    /// [`v1::Probe`](super::v1::Probe)
+    /// [`v1::Probe`]
     Probe = 19,
-    /// [`v1::ProbeReply`](super::v1::ProbeReply)
+    /// [`v1::ProbeReply`]
     ProbeReply = 20,
 }
 
 impl Kind {
-    /// Whether frames of this kind travel over several links, with a [`v1::Transit`](super::v1::Transit) in front.
+    /// Whether frames of this kind travel over several links, with a [`v1::Transit`] in front.
     #[must_use]
     pub const fn is_end_to_end(self) -> bool {
         self as u8 >= 16

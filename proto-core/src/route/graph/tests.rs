@@ -44,27 +44,28 @@ fn naive(mesh: &Mesh, source: u64) -> Vec<Path> {
     let edge = |from, to| claims(from, to).filter(|_| claims(to, from).is_some());
     let transit = |node: usize| mesh[node].0;
     // The best (cost, links) from u to v, where every node in between carries transit.
-    let mut best = vec![vec![(FAR, FAR); count]; count];
+    let at = |u: usize, v: usize| u * count + v;
+    let mut best = vec![(FAR, FAR); count * count];
     for u in 0..count {
         for v in 0..count {
             if let Some(cost) = edge(u, v) {
-                best[u][v] = (cost, 1);
+                best[at(u, v)] = (cost, 1);
             }
         }
     }
     for middle in (0..count).filter(|node| transit(*node) && *node != source) {
         for u in 0..count {
             for v in 0..count {
-                let ((a, i), (b, j)) = (best[u][middle], best[middle][v]);
-                if u != v && (a + b, i + j) < best[u][v] {
-                    best[u][v] = (a + b, i + j);
+                let ((a, i), (b, j)) = (best[at(u, middle)], best[at(middle, v)]);
+                if u != v && (a + b, i + j) < best[at(u, v)] {
+                    best[at(u, v)] = (a + b, i + j);
                 }
             }
         }
     }
     let mut paths = vec![];
     for node in (0..count).filter(|node| *node != source) {
-        let (cost, hops) = best[source][node];
+        let (cost, hops) = best[at(source, node)];
         if cost >= FAR {
             continue;
         }
@@ -72,7 +73,7 @@ fn naive(mesh: &Mesh, source: u64) -> Vec<Path> {
             let rest = if first == node {
                 0
             } else if transit(first) {
-                best[first][node].0
+                best[at(first, node)].0
             } else {
                 FAR
             };

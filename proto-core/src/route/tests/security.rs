@@ -104,7 +104,7 @@ fn a_key_is_pinned_only_after_it_has_signed() {
 fn forged_about_two() -> Advert {
     let mut body = says(2, (u64::MAX, 9), &[1]);
     body.key = identity(7).public().0;
-    Advert::sign(body, "default", &identity(7), SOFTWARE)
+    Advert::sign(body, "default", &identity(7), PROVIDER)
 }
 
 #[test]
