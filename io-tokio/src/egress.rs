@@ -1,4 +1,7 @@
 //! The engine's side of the outlets: takes turns among receivers, as far as the node has room for each.
+//!
+//! Requests that send to several receivers come another way. They wait here until everything that was posted to those
+//! receivers before is with the node, so that an application's messages arrive in the order in which it sent them.
 
 use std::{collections::VecDeque, sync::Arc, task::Context, time::Duration};
 
@@ -25,7 +28,10 @@ const _: () = {
     assert!(AHEAD_BYTES < FLOW_QUEUE_BYTES, "what is given ahead is never refused as busy");
 };
 
-/// Outlets with something in them.
+/// Most requests that wait for posted messages. More are refused.
+const HELD_MAX: usize = 1_024;
+
+/// Outlets with something in them, and the requests that wait for some of it.
 #[derive(Debug)]
 pub(crate) struct Egress {
     ready: Arc<ReadyList<Arc<Outlet>>>,
@@ -34,17 +40,37 @@ pub(crate) struct Egress {
     /// Queues to use again.
     spare: Vec<VecDeque<Posted>>,
     deadline: Duration,
+    held: VecDeque<Held>,
+    last_active: u64,
+}
+
+/// A request to several receivers.
+#[derive(Debug)]
+struct Held {
+    token: Token,
+    command: Command,
+    /// By which outlets, and until how many of their messages are with the node.
+    behind: Vec<(u64, u64)>,
 }
 
 #[derive(Debug)]
 struct Active {
+    /// No other ever has the same.
+    id: u64,
     outlet: Arc<Outlet>,
     queue: VecDeque<Posted>,
+    /// Messages that the node was given.
+    given: u64,
     /// What the node has of this receiver's, and what it was given since; `None` until it was asked.
     backlog: Option<Backlog>,
 }
 
 impl Active {
+    /// How many messages the node will have been given when it has all that wait now.
+    fn all(&self) -> u64 {
+        self.given + (self.queue.len() + self.outlet.len()) as u64
+    }
+
     /// Whether the node may be given the next message.
     fn may_go(&self) -> bool {
         let Some(Backlog { messages, bytes }) = self.backlog else { return false };
@@ -56,7 +82,42 @@ impl Active {
 impl Egress {
     /// Takes from the outlets that list themselves at `ready`; a message without a deadline of its own gets `deadline`.
     pub(crate) const fn new(ready: Arc<ReadyList<Arc<Outlet>>>, deadline: Duration) -> Self {
-        Self { ready, active: VecDeque::new(), fresh: Vec::new(), spare: Vec::new(), deadline }
+        Self {
+            ready,
+            active: VecDeque::new(),
+            fresh: Vec::new(),
+            spare: Vec::new(),
+            deadline,
+            held: VecDeque::new(),
+            last_active: 0,
+        }
+    }
+
+    /// Takes a request to several receivers, to be released by [`Egress::release`]. `false`: there are too many already.
+    pub(crate) fn hold(&mut self, cx: &Context<'_>, token: Token, command: Command) -> bool {
+        if self.held.len() >= HELD_MAX {
+            return false;
+        }
+        self.admit(cx);
+        let concerns =
+            |to: NodeAddr| if let Command::SendMany { to: all, .. } = &command { all.contains(&to) } else { true };
+        let concerned = self.active.iter().filter(|active| concerns(active.outlet.to));
+        let behind = concerned.map(|active| (active.id, active.all())).collect();
+        self.held.push_back(Held { token, command, behind });
+        true
+    }
+
+    /// Appends at most `max` requests whose turn has come.
+    pub(crate) fn release(&mut self, max: usize, into: &mut Vec<Input>) {
+        for _ in 0..max {
+            let Some(held) = self.held.pop_front() else { return };
+            // An outlet that is not listed any more has been emptied.
+            let waits = |active: &Active| held.behind.iter().any(|(id, upto)| active.id == *id && active.given < *upto);
+            if self.active.iter().any(waits) {
+                return self.held.push_front(held);
+            }
+            into.push(Input::Command { token: held.token, command: held.command });
+        }
     }
 
     /// Asks the node what it has for each receiver with something waiting.
@@ -74,11 +135,7 @@ impl Egress {
         into: &mut Vec<Input>,
         mut track: impl FnMut(Option<oneshot::Sender<Answer>>) -> Token,
     ) {
-        self.ready.take(cx, &mut self.fresh);
-        for outlet in self.fresh.drain(..) {
-            let queue = self.spare.pop().unwrap_or_default();
-            self.active.push_back(Active { outlet, queue, backlog: None });
-        }
+        self.admit(cx);
         let mut left = max;
         for _ in 0..self.active.len() {
             let Some(mut active) = self.active.pop_front() else { return };
@@ -93,6 +150,7 @@ impl Egress {
                     backlog.bytes += posted.payload.len();
                 }
                 into.push(command(active.outlet.to, posted, self.deadline, &mut track));
+                active.given += 1;
                 left -= 1;
             }
             self.active.push_back(active);
@@ -109,9 +167,19 @@ impl Egress {
         self.active.iter().any(Active::may_go)
     }
 
-    /// How many messages the node was not told of yet.
+    /// How many messages and requests the node was not told of yet.
     pub(crate) fn waiting(&self) -> u64 {
-        self.active.iter().map(|active| active.queue.len() as u64).sum()
+        self.active.iter().map(|active| active.queue.len() as u64).sum::<u64>() + self.held.len() as u64
+    }
+
+    /// Lists the outlets that have listed themselves as ready.
+    fn admit(&mut self, cx: &Context<'_>) {
+        self.ready.take(cx, &mut self.fresh);
+        for outlet in self.fresh.drain(..) {
+            self.last_active += 1;
+            let queue = self.spare.pop().unwrap_or_default();
+            self.active.push_back(Active { id: self.last_active, outlet, queue, given: 0, backlog: None });
+        }
     }
 }
 

@@ -137,7 +137,8 @@ impl Mesh {
         Ok(Sender::new(outlet, Arc::clone(&self.inner)))
     }
 
-    /// Sends one message to several nodes, and waits until every outcome is known.
+    /// Sends one message to several nodes, and waits until every outcome is known. It arrives after everything that was
+    /// sent to the same receivers before.
     ///
     /// # Errors
     /// [`RequestError`] if nothing was sent, or if the node ended meanwhile.
@@ -153,7 +154,8 @@ impl Mesh {
         Ok(self.delivery_report(self.inner.ask(command).await?))
     }
 
-    /// Sends one message to every node within reach, and waits until every outcome is known.
+    /// Sends one message to every node within reach, and waits until every outcome is known. It arrives after everything
+    /// that was sent before.
     ///
     /// # Errors
     /// [`RequestError`] if nothing was sent, or if the node ended meanwhile.

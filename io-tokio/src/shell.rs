@@ -15,7 +15,9 @@ use std::{
 use proto_core::{
     drive::Substrate,
     engine::{Engine, Sink},
-    node::{Command, Event, Input, Message, Output},
+    error::Rejected,
+    id::Token,
+    node::{Answer, Command, Event, Input, Message, Output},
     time::Time,
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -199,6 +201,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
                 _ => self.poll_egress(cx, room(into), into),
             }
         }
+        self.egress.release(room(into), into);
     }
 
     fn poll_arrivals(&mut self, cx: &mut Context<'_>, max: usize, into: &mut Vec<Input>) {
@@ -227,7 +230,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
                 Poll::Pending => return,
                 Poll::Ready(Some(Request::Command { command, answer, hops })) => {
                     let token = self.state.pending.track(answer, hops);
-                    into.push(Input::Command { token, command });
+                    self.request(cx, token, command, into);
                 }
                 Poll::Ready(Some(Request::Inspect(look))) => self.state.inspections.push(look),
                 Poll::Ready(Some(Request::Shutdown { deadline, report })) => {
@@ -237,6 +240,24 @@ impl<N: Net, C: Clock> Shell<N, C> {
                 // Every handle is gone, and with them everybody who could want something.
                 Poll::Ready(None) => return self.begin_stop(self.state.now),
             }
+        }
+    }
+
+    /// Passes a request on, or has it wait for what was posted before it.
+    fn request(&mut self, cx: &Context<'_>, token: Token, command: Command, into: &mut Vec<Input>) {
+        match command {
+            Command::SendMany { .. } | Command::Broadcast { .. } => {
+                if !self.egress.hold(cx, token, command) {
+                    self.state.pending.answer(token, Answer::Rejected(Rejected::Busy));
+                }
+            }
+            Command::Send(_)
+            | Command::Trace { .. }
+            | Command::FindNode { .. }
+            | Command::Connect(_)
+            | Command::Disconnect { .. }
+            | Command::SetClient { .. }
+            | Command::Drain { .. } => into.push(Input::Command { token, command }),
         }
     }
 

@@ -100,6 +100,42 @@ async fn posted_messages_arrive_in_order_and_none_is_refused() {
 }
 
 #[tokio::test]
+async fn a_message_to_all_arrives_after_what_was_posted_before() {
+    const COUNT: u32 = 3_000;
+    let a = start(listening("a")).await;
+    let b = start(options("b").connect(&door(&a))).await;
+    reach(&b, "a").await;
+    let mut incoming = a.incoming().unwrap();
+    let sender = b.sender("a").unwrap();
+    for number in 0..COUNT {
+        sender.post(number.to_le_bytes().to_vec()).await.unwrap();
+    }
+    let all = tokio::spawn(async move { b.broadcast(COUNT.to_le_bytes().to_vec()).await });
+    for number in 0..=COUNT {
+        let message = timeout(LONG, incoming.recv()).await.expect("goes on").unwrap();
+        assert_eq!(message.payload[..], number.to_le_bytes());
+    }
+    assert_eq!(all.await.unwrap().unwrap().acknowledged.len(), 1);
+}
+
+#[tokio::test]
+async fn waiting_messages_can_be_looked_at_and_are_still_there() {
+    let a = start(listening("a")).await;
+    let b = start(options("b").connect(&door(&a))).await;
+    let mut incoming = a.incoming().unwrap();
+    for text in ["one", "two"] {
+        assert_eq!(b.send("a", text).await, Ok(Outcome::Delivered));
+    }
+    assert_eq!(incoming.peek().map(|message| message.payload.len()).collect::<Vec<_>>(), [3, 3]);
+    assert_eq!(b.send("a", "three").await, Ok(Outcome::Delivered));
+    assert_eq!(incoming.peek().len(), 3);
+    for text in ["one", "two", "three"] {
+        assert_eq!(&incoming.recv().await.unwrap().payload[..], text.as_bytes());
+    }
+    assert_eq!(incoming.peek().len(), 0);
+}
+
+#[tokio::test]
 async fn a_line_of_three_relays_and_shows_the_way() {
     let a = start(listening("a")).await;
     let b = start(listening("b").connect(&door(&a))).await;

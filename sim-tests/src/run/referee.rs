@@ -169,7 +169,7 @@ impl<'a> Referee<'a> {
 
     fn handed(&mut self, world: &impl Sight, turn: &TurnRecord<'_>, message: &Message) -> Result<(), Violation> {
         let key = Key::of(&message.payload);
-        let before = key.and_then(|key| self.oracle.handed(turn.host, key));
+        let before = key.and_then(|key| self.oracle.handed(turn.host, key).filter(|_| world.in_order(key)));
         self.fact_at(world, turn.host, turn.local, What::Handed { message, key, before })
     }
 

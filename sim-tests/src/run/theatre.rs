@@ -10,7 +10,7 @@ use proto_core::{
 };
 
 use super::{referee::Referee, snap};
-use crate::{snapshot::NodeSnap, verdict::Violation};
+use crate::{oracle::Key, snapshot::NodeSnap, verdict::Violation};
 
 /// What there is to see.
 pub(crate) trait Sight {
@@ -28,6 +28,10 @@ pub(crate) trait Sight {
 
     /// When its node wants to be woken, if that can be seen.
     fn due(&self, host: HostId) -> Option<Time>;
+
+    /// Whether a message must keep its place among those that its application sent: unless the application did not wait
+    /// for it where the order of calls depends on waiting.
+    fn in_order(&self, key: Key) -> bool;
 
     /// Fills in what its node believes; for everyone in `follow`, also where it would send frames. Leaves it empty if it
     /// has no node.
@@ -83,6 +87,10 @@ impl Sight for World {
 
     fn due(&self, host: HostId) -> Option<Time> {
         self.host(host).node().and_then(|node| node.poll_timeout()).map(|(due, _)| due)
+    }
+
+    fn in_order(&self, _key: Key) -> bool {
+        true
     }
 
     fn show(&self, host: HostId, snap: &mut NodeSnap, follow: Option<&[NodeAddr]>) {

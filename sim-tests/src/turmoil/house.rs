@@ -3,7 +3,12 @@
 //! Time goes in steps of [`TICK`]. Before each step, what is due strikes, and the wires carry what arrives; after it, what
 //! the hosts have done is put to the referee.
 
-use std::{collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use ::turmoil::{Builder, Sim};
 use io_sim::{Fault, HostId, HostState, Paths, SimTime, TurnRecord, hash::Hash64};
@@ -24,6 +29,7 @@ use super::{
     wires::Wires,
 };
 use crate::{
+    oracle::Key,
     run::{
         Options, guard,
         referee::Referee,
@@ -56,6 +62,8 @@ pub(crate) struct House<'a> {
     spurious_per_mille: u32,
     draws: Rng,
     last_token: Token,
+    /// Messages to several receivers. What is sent after them without waiting for them may arrive before them.
+    to_many: BTreeSet<Key>,
     hash: Hash64,
     entries: u64,
     /// Links or routes have changed since everybody last told what it believes.
@@ -118,6 +126,7 @@ impl<'a> House<'a> {
             spurious_per_mille: world.spurious_wakes_per_mille,
             draws: draws.fork("house"),
             last_token: Token(0),
+            to_many: BTreeSet::new(),
             hash: Hash64::new(),
             entries: 0,
             changed: false,
@@ -317,6 +326,10 @@ impl Sight for House<'_> {
         None
     }
 
+    fn in_order(&self, key: Key) -> bool {
+        !self.to_many.contains(&key)
+    }
+
     fn show(&self, host: HostId, snap: &mut NodeSnap, _follow: Option<&[NodeAddr]>) {
         if let Some(belief) = self.room(host).and_then(|room| room.belief.as_ref()) {
             snap.links.clone_from(&belief.links);
@@ -362,6 +375,9 @@ impl Theatre for House<'_> {
     }
 
     fn command(&mut self, host: HostId, command: Command) -> Option<Token> {
+        if let Command::SendMany { payload, .. } | Command::Broadcast { payload, .. } = &command {
+            self.to_many.extend(Key::of(payload));
+        }
         let token = self.last_token.next();
         let asked = self.room(host)?.booth.order(Order::Ask { token, command });
         asked.then(|| {
