@@ -402,6 +402,27 @@ fn a_list_needs_a_receiver() {
 }
 
 #[test]
+fn bytes_in_flight_are_bounded() {
+    let mut bench = sender();
+    let mebibyte = Bytes::from(vec![0; 1_048_576]);
+    for token in 1..=20 {
+        let _ = send(&mut bench, at(0), token, Send { payload: mebibyte.clone(), ..to("peer", "", 60_000) });
+    }
+    let view = bench.machine.outflows().next().unwrap();
+    assert_eq!((view.in_flight, view.waiting), (16, 4));
+    assert_eq!(numbers(&bench.handle(at(10), ack(3, 0, 4_096, &[]))), [17, 18, 19]);
+}
+
+#[test]
+fn the_time_a_message_waits_for_the_application_is_no_round_trip() {
+    let mut bench = sender();
+    send_numbers(&mut bench, at(0), 1..=2, 60_000);
+    bench.handle(at(20), ack(1, 0, 0, &[]));
+    assert_eq!(done(&bench.handle(at(60), ack(2, 0, 100, &[]))), [(2, Outcome::Delivered)]);
+    assert_eq!(bench.machine.outflows().next().unwrap().round_trip, Some(ms(20)));
+}
+
+#[test]
 fn the_window_is_never_left() {
     let mut bench = sender();
     send_numbers(&mut bench, at(0), 1..=10_000, 60_000);
