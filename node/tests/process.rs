@@ -173,7 +173,7 @@ fn the_service_manager_is_told() {
     let config = world.config("a", "  listen: [tcp://127.0.0.1:0]");
     let mut command = world.command(&["run", config.to_str().unwrap()]);
     let mut child = command.env("NOTIFY_SOCKET", &path).spawn().unwrap();
-    let mut told = || {
+    let told = || {
         let mut buffer = [0; 64];
         let length = socket.recv(&mut buffer).unwrap();
         String::from_utf8(buffer[..length].to_vec()).unwrap()

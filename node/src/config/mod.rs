@@ -1,7 +1,7 @@
 //! The configuration: one YAML file, overrides from the environment and the command line, and **all** errors at once.
 //!
-//! The way of a text: [`text`] makes a tree in which every value knows its place; variables are put in; a file of another
-//! system is rewritten as a tree of ours ([`legacy`]); overrides are laid over; [`decode`] makes a [`Config`] of it and
+//! The way of a text: `text` makes a tree in which every value knows its place; variables are put in; a file of another
+//! system is rewritten as a tree of ours (`legacy`); overrides are laid over; `decode` makes a [`Config`] of it and
 //! gathers every error on the way. A key is accepted only if something comes of it: what nobody asked for is refused.
 
 mod decode;

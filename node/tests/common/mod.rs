@@ -1,6 +1,6 @@
 //! Runs the built binary with a world of its own: folder, runtime directory, environment.
 
-#![allow(dead_code, reason = "every test file uses its part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "every test file uses its part, and a test may panic")]
 
 use std::{
     fs,
@@ -14,49 +14,49 @@ use std::{
 use serde_json::Value;
 
 /// A folder with everything of one test in it.
-pub struct World {
+pub(crate) struct World {
     folder: tempfile::TempDir,
 }
 
 /// A running node. Killed if the test ends before it.
-pub struct Running {
+pub(crate) struct Running {
     child: Option<Child>,
     /// What it said when it was up.
-    pub announcement: Value,
+    pub(crate) announcement: Value,
 }
 
 /// What a command did.
-pub struct Ran {
+pub(crate) struct Ran {
     /// Its exit code.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Its standard output.
-    pub out: String,
+    pub(crate) out: String,
     /// Its standard error.
-    pub err: String,
+    pub(crate) err: String,
 }
 
 impl World {
     /// An empty one.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("run")).unwrap();
         Self { folder }
     }
 
     /// Its folder.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Writes a file and answers with its path.
-    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path().join(name);
         fs::write(&path, text).unwrap();
         path
     }
 
     /// A configuration that keeps everything in this world, with more lines for `mesh`.
-    pub fn config(&self, id: &str, mesh: &str) -> PathBuf {
+    pub(crate) fn config(&self, id: &str, mesh: &str) -> PathBuf {
         let data = self.path().join(id);
         let text = format!(
             "version: 1
@@ -72,7 +72,7 @@ mesh:
     }
 
     /// A command, ready to be changed.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
         command
             .args(args)
@@ -87,12 +87,12 @@ mesh:
     }
 
     /// Runs a command to its end.
-    pub fn run(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
         Ran::of(self.command(args).stdin(Stdio::null()).output().unwrap())
     }
 
     /// Runs a command with something on its standard input.
-    pub fn run_with(&self, args: &[&str], input: &[u8]) -> Ran {
+    pub(crate) fn run_with(&self, args: &[&str], input: &[u8]) -> Ran {
         let mut child =
             self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
@@ -100,12 +100,12 @@ mesh:
     }
 
     /// Starts a command that runs on.
-    pub fn spawn(&self, args: &[&str]) -> Child {
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
         self.command(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Starts a node, and waits until it is up.
-    pub fn start(&self, args: &[&str]) -> Running {
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
         let mut command = self.command(&["run", "--json"]);
         let log = fs::File::create(self.path().join(format!("log-{}", args.join("_").replace('/', "_")))).unwrap();
         command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
@@ -120,12 +120,12 @@ mesh:
     }
 
     /// Starts the node of a configuration.
-    pub fn start_config(&self, config: &Path) -> Running {
+    pub(crate) fn start_config(&self, config: &Path) -> Running {
         self.start(&[config.to_str().unwrap()])
     }
 
     /// Everything that nodes logged.
-    pub fn logs(&self) -> String {
+    pub(crate) fn logs(&self) -> String {
         let mut all = String::new();
         for entry in fs::read_dir(self.path()).unwrap() {
             let path = entry.unwrap().path();
@@ -137,7 +137,7 @@ mesh:
     }
 
     /// Repeats a command until its output is as wanted, for ten seconds.
-    pub fn until(&self, args: &[&str], wanted: impl Fn(&Ran) -> bool) -> Ran {
+    pub(crate) fn until(&self, args: &[&str], wanted: impl Fn(&Ran) -> bool) -> Ran {
         let begin = now();
         loop {
             let ran = self.run(args);
@@ -152,33 +152,33 @@ mesh:
 
 impl Running {
     /// Its name.
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         self.announcement["id"].as_str().unwrap()
     }
 
     /// Where it listens, as `host:port`.
-    pub fn addr(&self) -> &str {
+    pub(crate) fn addr(&self) -> &str {
         self.announcement["listen"][0].as_str().unwrap().split_once("://").unwrap().1
     }
 
     /// Where its metrics are, as `host:port`.
-    pub fn admin(&self) -> &str {
+    pub(crate) fn admin(&self) -> &str {
         self.announcement["admin"].as_str().unwrap()
     }
 
     /// Its process.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }
 
     /// Sends it a signal.
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill").args([signal, &self.pid().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
     /// Waits for its end, for ten seconds, and answers with the exit code.
-    pub fn wait(mut self) -> i32 {
+    pub(crate) fn wait(mut self) -> i32 {
         let mut child = self.child.take().unwrap();
         exit_code(&mut child)
     }
@@ -195,7 +195,7 @@ impl Drop for Running {
 
 impl Ran {
     /// Reads what a process left.
-    pub fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -204,7 +204,7 @@ impl Ran {
     }
 
     /// The one document on standard output, whose schema is `schema`.
-    pub fn json(&self, schema: &str) -> Value {
+    pub(crate) fn json(&self, schema: &str) -> Value {
         let value: Value =
             serde_json::from_str(&self.out).unwrap_or_else(|why| panic!("{why}: {}{}", self.out, self.err));
         assert_eq!(value["schema"], schema, "{}", self.out);
@@ -212,7 +212,7 @@ impl Ran {
     }
 
     /// The problem on standard error.
-    pub fn problem(&self) -> Value {
+    pub(crate) fn problem(&self) -> Value {
         let line = self.err.lines().last().unwrap_or_default();
         let value: Value = serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {}{}", self.out, self.err));
         assert_eq!(value["schema"], "firelink.problem/v1", "{}", self.err);
@@ -221,7 +221,7 @@ impl Ran {
 }
 
 /// Waits for the end of a process, for ten seconds, and answers with the exit code.
-pub fn exit_code(child: &mut Child) -> i32 {
+pub(crate) fn exit_code(child: &mut Child) -> i32 {
     let begin = now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -234,6 +234,6 @@ pub fn exit_code(child: &mut Child) -> i32 {
 
 /// The present moment.
 #[expect(clippy::disallowed_methods, reason = "a test that waits for other processes has no clock of its own")]
-pub fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
