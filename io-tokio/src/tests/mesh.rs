@@ -212,10 +212,7 @@ async fn another_token_gets_no_link_and_no_message_through() {
     let b = start(stranger).await;
     let mut failures = b.events();
     assert!(matches!(b.send("a", "hello").await, Ok(Outcome::Rejected(_))));
-    let failed = |event: &Event| match event {
-        Event::LinkFailed { reason, .. } => Some(*reason),
-        _ => None,
-    };
+    let failed = |event: &Event| if let Event::LinkFailed { reason, .. } = event { Some(*reason) } else { None };
     assert_eq!(event(&mut failures, failed).await, CloseReason::HandshakeFailed);
     assert_eq!(event(&mut refused, failed).await, CloseReason::HandshakeFailed);
     assert!(a.incoming().unwrap().try_recv().is_none());
@@ -230,9 +227,14 @@ async fn a_restarted_node_is_the_same_one_in_a_new_life() {
     let dir = tempfile::tempdir().unwrap();
     let b = start(listening("b")).await;
     let life = |wanted: &'static str| {
-        move |event: &Event| match event {
-            Event::LinkUp { peer, incarnation, .. } if peer.as_str() == wanted => Some(*incarnation),
-            _ => None,
+        move |event: &Event| {
+            if let Event::LinkUp { peer, incarnation, .. } = event
+                && peer.as_str() == wanted
+            {
+                Some(*incarnation)
+            } else {
+                None
+            }
         }
     };
     let mut events = b.events();
@@ -264,10 +266,8 @@ async fn another_key_for_a_known_name_is_refused() {
     reach(&b, "a").await;
     a.shutdown(LONG).await.unwrap();
     let _impostor = start(options("a").connect(&door(&b))).await;
-    let name = event(&mut events, |event| match event {
-        Event::KeyConflict { name, .. } => Some(name.clone()),
-        _ => None,
-    });
+    let name =
+        event(&mut events, |event| if let Event::KeyConflict { name, .. } = event { Some(name.clone()) } else { None });
     assert_eq!(name.await.as_str(), "a");
 }
 
@@ -333,10 +333,8 @@ async fn dropping_every_handle_says_goodbye() {
     let b = start(options("b").connect(&door(&a))).await;
     reach(&b, "a").await;
     drop(b);
-    let reason = event(&mut events, |event| match event {
-        Event::LinkDown { reason, .. } => Some(*reason),
-        _ => None,
-    });
+    let reason =
+        event(&mut events, |event| if let Event::LinkDown { reason, .. } = event { Some(*reason) } else { None });
     assert_eq!(reason.await, CloseReason::Peer);
 }
 

@@ -3,4 +3,5 @@
 mod channels;
 mod dialling;
 mod mesh;
+mod simulated;
 mod tls;
