@@ -31,6 +31,6 @@ pub use order::{Note, Order, Orders, Spec, note};
 pub use pacer::Pacer;
 pub use parts::{Inbox, Outbox, publish, receive};
 pub use payload::{Payloads, SIZE_MIN};
-pub use phase::{Cast, Load, Middle, Phase};
+pub use phase::{Cast, Figures, Middle, Phase, Plan};
 pub use tally::{Arrived, Latency, Sent, Tally};
 pub use worker::{Worker, WorkerError};

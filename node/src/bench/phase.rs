@@ -1,8 +1,14 @@
 //! One run of messages from a publisher to a subscriber, and its figures.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Latency, Note, Order, Worker, WorkerError, cpu_of};
+
+/// While messages come as fast as possible, the time of one in so many is taken: looking at the clock costs as much as a
+/// good part of a message.
+const SAMPLE: u64 = 64;
 
 /// Who takes part.
 #[derive(Debug)]
@@ -26,15 +32,36 @@ pub enum Middle {
     Process(u32),
 }
 
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Bytes of each message.
+    pub size: usize,
+    /// Messages sent as fast as possible; none: that part is left out.
+    pub count: u64,
+    /// Messages sent before, and not measured.
+    pub warmup: u64,
+    /// Messages per second while latency is measured.
+    pub rate: u64,
+    /// How long latency is measured; zero: that part is left out.
+    pub paced: Duration,
+}
+
+/// What was measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// As fast as possible.
+    pub burst: Option<Phase>,
+    /// At a steady rate.
+    pub paced: Option<Phase>,
+}
+
 /// What is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Load {
-    /// How many messages.
-    pub count: u64,
-    /// Bytes of each.
-    pub size: usize,
-    /// How many per second; `None`: as fast as possible.
-    pub rate: Option<u64>,
+struct Load {
+    count: u64,
+    size: usize,
+    rate: Option<u64>,
 }
 
 /// The figures of a run.
@@ -65,15 +92,32 @@ pub struct Phase {
 }
 
 impl Cast {
+    /// Carries out a plan with the subscriber of this name.
+    ///
+    /// # Errors
+    /// [`WorkerError`].
+    pub fn measure(&mut self, to: &str, plan: &Plan) -> Result<Figures, WorkerError> {
+        self.publisher.reach(to)?;
+        let burst = |count| Load { count, size: plan.size, rate: None };
+        if plan.warmup > 0 {
+            self.run(to, burst(plan.warmup), SAMPLE)?;
+        }
+        let fast = if plan.count > 0 { Some(self.run(to, burst(plan.count), SAMPLE)?) } else { None };
+        let count = u64::try_from(u128::from(plan.rate) * plan.paced.as_millis() / 1_000).unwrap_or(u64::MAX);
+        let steady = Load { count, size: plan.size, rate: Some(plan.rate) };
+        let paced = if count > 0 { Some(self.run(to, steady, 1)?) } else { None };
+        Ok(Figures { burst: fast, paced })
+    }
+
     /// Lets the publisher send a load to the subscriber of this name. The time of one message in `sample` is taken.
     ///
     /// # Errors
     /// [`WorkerError`].
-    pub fn run(&mut self, to: &str, load: Load, sample: u64) -> Result<Phase, WorkerError> {
+    fn run(&mut self, to: &str, load: Load, sample: u64) -> Result<Phase, WorkerError> {
         let Load { count, size, rate } = load;
+        let before = self.cpu()?;
         self.subscriber.order(&Order::Receive { count, sample })?;
         self.subscriber.expect(|note| if note == Note::Ready { Ok(()) } else { Err(note) })?;
-        let before = self.cpu()?;
         self.publisher.order(&Order::Publish { to: to.to_owned(), count, size, rate, sample })?;
         let arrived = self.subscriber.expect(|note| if let Note::Arrived(it) = note { Ok(it) } else { Err(note) })?;
         let sent = self.publisher.expect(|note| if let Note::Sent(it) = note { Ok(it) } else { Err(note) })?;
@@ -109,6 +153,14 @@ impl Cast {
             }
         }
         Ok(used)
+    }
+}
+
+impl Figures {
+    /// Whether every message came, once, and in order.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.burst.iter().chain(&self.paced).all(Phase::is_clean)
     }
 }
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{monotonic, payload};
 
+/// Shortest latency that is told apart, in nanoseconds.
+const LATENCY_MIN: u64 = 100;
 /// Longest latency that is told apart, in nanoseconds.
 const LATENCY_MAX: u64 = 120_000_000_000;
 
@@ -78,8 +80,7 @@ impl Tally {
     /// If there is no room for the histogram.
     pub fn new(count: u64, sample: u64) -> io::Result<Self> {
         let words = usize::try_from(count.div_ceil(64)).unwrap_or(usize::MAX);
-        let mut latency = Histogram::new(3).map_err(io::Error::other)?;
-        latency.auto(true);
+        let latency = Histogram::new_with_bounds(LATENCY_MIN, LATENCY_MAX, 3).map_err(io::Error::other)?;
         Ok(Self {
             count,
             sample: sample.max(1),
@@ -117,7 +118,7 @@ impl Tally {
         }
         if due != 0 && number.is_multiple_of(self.sample) {
             let took = monotonic().saturating_sub(due);
-            self.latency.saturating_record(took.clamp(1, LATENCY_MAX));
+            self.latency.saturating_record(took);
         }
         let done = self.distinct == self.count;
         if done {
@@ -186,6 +187,8 @@ mod tests {
         let arrived = arrived(200, &all);
         assert!(arrived.is_clean(), "{arrived:?}");
         assert_eq!((arrived.distinct, arrived.latency.samples), (200, 200));
+        let Latency { p50_us, max_us, .. } = arrived.latency;
+        assert!(0.0 < max_us && p50_us <= max_us, "{:?}", arrived.latency);
     }
 
     #[test]

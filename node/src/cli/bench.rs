@@ -8,8 +8,8 @@ use serde_json::json;
 use super::{Context, value};
 use crate::{
     bench::{
-        Phase, SIZE_MIN,
-        msg::{self, Plan, Role, Round, Topology},
+        Phase, Plan, SIZE_MIN,
+        msg::{self, Role, Round, Topology},
     },
     errors::{Code, Exit, Failed, Problem},
     run::dev::random_hex,
@@ -73,30 +73,30 @@ pub(super) fn run(args: &BenchArgs, cx: &Context) -> Result<Exit, Failed> {
     let failed = |what: String| Problem::new(Code::E0501, Exit::Failed, what);
     let program = std::env::current_exe().map_err(|why| failed(why.to_string()))?;
     let token = random_hex(32).map_err(|why| failed(why.to_string()))?;
+    let topology = match args.topology {
+        Shape::Pair => Topology::Pair,
+        Shape::Relay => Topology::Relay,
+    };
     let plan = Plan {
-        topology: match args.topology {
-            Shape::Pair => Topology::Pair,
-            Shape::Relay => Topology::Relay,
-        },
         size: usize::try_from(args.size).unwrap_or(usize::MAX),
         count: args.count,
         warmup: args.warmup,
         rate: args.rate,
         paced: args.paced,
     };
-    let round = msg::run(&program, &token, &plan).map_err(|why| failed(why.to_string()))?;
+    let round = msg::run(&program, &token, topology, &plan).map_err(|why| failed(why.to_string()))?;
     let out = cx.output();
     if out.is_text() {
         out.text(&text(&round))?;
     } else {
-        let mut all = json!({ "schema": "firelink.bench-msg/v1", "clean": round.is_clean() });
+        let mut all = json!({ "schema": "firelink.bench-msg/v1", "clean": round.figures.is_clean() });
         if let (Some(all), Ok(serde_json::Value::Object(fields))) = (all.as_object_mut(), serde_json::to_value(&round))
         {
             all.extend(fields);
         }
         out.json(&all)?;
     }
-    if round.is_clean() { Ok(Exit::Done) } else { Err(Failed::Said(Exit::Failed)) }
+    if round.figures.is_clean() { Ok(Exit::Done) } else { Err(Failed::Said(Exit::Failed)) }
 }
 
 fn text(round: &Round) -> String {
@@ -105,7 +105,7 @@ fn text(round: &Round) -> String {
         Topology::Relay => "publisher -> relay -> subscriber, 3 processes",
     };
     let mut out = format!("{}\n{who}, loopback, encrypted, {} B\n", round.machine.line(), round.size);
-    for phase in round.burst.iter().chain(&round.paced) {
+    for phase in round.figures.burst.iter().chain(&round.figures.paced) {
         out.push_str(&phase_text(phase));
     }
     out

@@ -2,11 +2,11 @@
 
 mod role;
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{path::Path, process::Command};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cast, Load, Machine, Middle, Phase, Spec, Worker, WorkerError};
+use super::{Cast, Figures, Machine, Middle, Plan, Spec, Worker, WorkerError};
 
 pub use role::{Role, play};
 
@@ -14,10 +14,6 @@ pub use role::{Role, play};
 const PUBLISHER: &str = "publisher";
 const RELAY: &str = "relay";
 const SUBSCRIBER: &str = "subscriber";
-
-/// While messages come as fast as possible, the time of one in so many is taken: looking at the clock costs as much as a
-/// good part of a message.
-const SAMPLE: u64 = 64;
 
 /// Who is linked with whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,23 +25,6 @@ pub enum Topology {
     Relay,
 }
 
-/// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// Who is linked with whom.
-    pub topology: Topology,
-    /// Bytes of each message.
-    pub size: usize,
-    /// Messages sent as fast as possible; none: that part is left out.
-    pub count: u64,
-    /// Messages sent before, and not measured.
-    pub warmup: u64,
-    /// Messages per second while latency is measured.
-    pub rate: u64,
-    /// How long latency is measured; zero: that part is left out.
-    pub paced: Duration,
-}
-
 /// What was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Round {
@@ -55,29 +34,19 @@ pub struct Round {
     pub topology: Topology,
     /// Bytes of each message.
     pub size: usize,
-    /// As fast as possible.
-    pub burst: Option<Phase>,
-    /// At a steady rate.
-    pub paced: Option<Phase>,
+    /// The figures.
+    #[serde(flatten)]
+    pub figures: Figures,
 }
 
 /// Starts the nodes from the program at `program`, measures, and ends them. `token` is their secret.
 ///
 /// # Errors
 /// [`WorkerError`].
-pub fn run(program: &Path, token: &str, plan: &Plan) -> Result<Round, WorkerError> {
+pub fn run(program: &Path, token: &str, topology: Topology, plan: &Plan) -> Result<Round, WorkerError> {
     let machine = Machine::this();
-    let mut cast = cast(program, token, plan.topology)?;
-    cast.publisher.reach(SUBSCRIBER)?;
-    let burst = |count| Load { count, size: plan.size, rate: None };
-    if plan.warmup > 0 {
-        cast.run(SUBSCRIBER, burst(plan.warmup), SAMPLE)?;
-    }
-    let fast = if plan.count > 0 { Some(cast.run(SUBSCRIBER, burst(plan.count), SAMPLE)?) } else { None };
-    let count = u64::try_from(u128::from(plan.rate) * plan.paced.as_millis() / 1_000).unwrap_or(u64::MAX);
-    let steady = Load { count, size: plan.size, rate: Some(plan.rate) };
-    let paced = if count > 0 { Some(cast.run(SUBSCRIBER, steady, 1)?) } else { None };
-    Ok(Round { machine, topology: plan.topology, size: plan.size, burst: fast, paced })
+    let figures = cast(program, token, topology)?.measure(SUBSCRIBER, plan)?;
+    Ok(Round { machine, topology, size: plan.size, figures })
 }
 
 /// Starts a node that takes orders, from the program at `program`; linked with the one at `connect`.
@@ -111,13 +80,5 @@ fn cast(program: &Path, token: &str, topology: Topology) -> Result<Cast, WorkerE
             let publisher = start(Role::Pub, PUBLISHER, Some(&relay.addr))?;
             Ok(Cast { publisher, middle: Middle::Worker(relay), subscriber })
         }
-    }
-}
-
-impl Round {
-    /// Whether every message came, once, and in order.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.burst.iter().chain(&self.paced).all(Phase::is_clean)
     }
 }
