@@ -1,6 +1,7 @@
 //! The command line: one file per command. Standard output carries the result and nothing else; hints, warnings and
 //! errors go to standard error.
 
+mod bench;
 mod broadcast;
 mod check;
 mod complete;
@@ -84,6 +85,8 @@ enum Command {
     Events(events::EventsArgs),
     /// The name and the public key of a node
     Id(id::IdArgs),
+    /// Measures what messages cost on this machine
+    Bench(bench::BenchArgs),
     /// What an error code means, and what to do
     Explain(explain::ExplainArgs),
     /// Prints a completion script for a shell
@@ -131,6 +134,7 @@ fn dispatch(command: Command, cx: &Context) -> Result<Exit, Failed> {
         Command::Find(args) => cx.block_on(find::run(args, cx)),
         Command::Events(args) => cx.block_on(events::run(args, cx)),
         Command::Id(args) => cx.block_on(id::run(args, cx)),
+        Command::Bench(args) => bench::run(&args, cx),
         Command::Explain(args) => explain::run(&args, cx),
         Command::Completion(args) => complete::run(&args, cx),
         Command::Version(args) => version::run(&args, cx),

@@ -107,7 +107,7 @@ fn read_token(file: &Path) -> Result<String, Problem> {
 }
 
 /// So many random bytes of the operating system, in hexadecimal digits.
-fn random_hex(bytes: usize) -> io::Result<String> {
+pub(crate) fn random_hex(bytes: usize) -> io::Result<String> {
     let mut random = vec![0; bytes];
     let mut filled = 0;
     while filled < bytes {

@@ -1,0 +1,75 @@
+//! The two parts of a measurement, whatever carries the messages.
+
+use std::{future::Future, io, time::Duration};
+
+use bytes::Bytes;
+
+use super::{Arrived, Pacer, Payloads, Sent, Tally, monotonic};
+
+/// A subscriber to which nothing comes for so long waits no more: longer than a node tries to deliver a message.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
+
+/// Where messages are published.
+pub trait Outbox {
+    /// Publishes a message, waiting only for room.
+    fn post(&mut self, payload: Bytes) -> impl Future<Output = io::Result<()>>;
+
+    /// Publishes the last message, and waits until it is known that all published so far have been taken over. Whether
+    /// they have.
+    fn last(&mut self, payload: Bytes) -> impl Future<Output = io::Result<bool>>;
+}
+
+/// Where messages arrive.
+pub trait Inbox {
+    /// Waits for messages, and hands over those that are there. `false`: there will be no more.
+    fn take(&mut self, each: impl FnMut(&[u8])) -> impl Future<Output = bool>;
+}
+
+/// Publishes `count` messages of `size` bytes at `rate` per second, or as fast as possible. One in `sample` has its time
+/// taken.
+///
+/// # Errors
+/// What the outbox says.
+pub async fn publish(
+    outbox: &mut impl Outbox,
+    count: u64,
+    size: usize,
+    rate: Option<u64>,
+    sample: u64,
+) -> io::Result<Sent> {
+    let mut payloads = Payloads::new(size);
+    let mut pacer = rate.map(Pacer::new).transpose()?;
+    let start_ns = monotonic();
+    let mut confirmed = true;
+    for number in 0..count {
+        let due = match &mut pacer {
+            Some(pacer) => pacer.next().await?,
+            None if number.is_multiple_of(sample.max(1)) => monotonic(),
+            None => 0,
+        };
+        let payload = payloads.make(number, due);
+        if number + 1 < count {
+            outbox.post(payload).await?;
+        } else {
+            confirmed = outbox.last(payload).await?;
+        }
+    }
+    Ok(Sent { start_ns, end_ns: monotonic(), confirmed })
+}
+
+/// Takes messages until `count` have come, or none comes any more.
+///
+/// # Errors
+/// If it cannot be counted.
+pub async fn receive(inbox: &mut impl Inbox, count: u64, sample: u64) -> io::Result<Arrived> {
+    let mut tally = Tally::new(count, sample)?;
+    let mut done = count == 0;
+    while !done {
+        let some = inbox.take(|payload| done |= tally.take(payload));
+        match tokio::time::timeout(SILENCE_MAX, some).await {
+            Ok(true) => {}
+            Ok(false) | Err(_) => break,
+        }
+    }
+    Ok(tally.finish())
+}
