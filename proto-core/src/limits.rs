@@ -52,6 +52,8 @@ pub const DEAD_AFTER: Duration = Duration::from_secs(10);
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Default of the time a dial may take, with every address of the name and the TLS handshake.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much longer a node waits for the result of a dial: the substrate ends it in time, and knows better why it failed.
+pub const DIAL_SLACK: Duration = Duration::from_millis(500);
 /// Default of the first pause before dialling again.
 pub const RECONNECT_INITIAL: Duration = Duration::from_millis(500);
 /// Default of the longest pause before dialling again.
