@@ -75,6 +75,8 @@ pub struct HostConfig {
     pub heartbeat: Duration,
     /// Silence after which a link is given up.
     pub dead_after: Duration,
+    /// Time that a dial may take.
+    pub dial_timeout: Duration,
     /// Time a handshake may take.
     pub handshake_timeout: Duration,
     /// First pause before dialling again.
@@ -119,6 +121,7 @@ impl Default for HostConfig {
             max_hops: route.max_hops,
             heartbeat: link.heartbeat,
             dead_after: link.dead_after,
+            dial_timeout: link.dial_timeout,
             handshake_timeout: link.handshake_timeout,
             reconnect_initial: link.reconnect_initial,
             reconnect_max: link.reconnect_max,
@@ -168,6 +171,7 @@ impl HostConfig {
         LinkConfig {
             heartbeat: self.heartbeat,
             dead_after: self.dead_after,
+            dial_timeout: self.dial_timeout,
             handshake_timeout: self.handshake_timeout,
             reconnect_initial: self.reconnect_initial,
             reconnect_max: self.reconnect_max,

@@ -17,9 +17,15 @@ use proto_core::{
 };
 use tokio::sync::Notify;
 
-use crate::{counters::ShellCounters, feed::Feed, outlet::Outlet, ready::ReadyList};
+use crate::{
+    counters::ShellCounters,
+    error::{SendError, Stopped},
+    feed::Feed,
+    outlet::Outlet,
+    ready::ReadyList,
+};
 
-/// Most receivers with a queue of their own kept; idle ones that nobody holds make room.
+/// Most receivers with a queue of their own. Idle ones that nobody holds make room; if all are in use: busy.
 const OUTLETS_MAX: usize = 16_384;
 /// Most endpoints whose last error is remembered.
 const DIAL_ERRORS_MAX: usize = 1_024;
@@ -79,23 +85,26 @@ impl Common {
         }
     }
 
-    /// The queue for a receiver; `None` once the node shuts down.
-    pub(crate) fn outlet(&self, to: &str) -> Result<Option<Arc<Outlet>>, proto_core::id::BadName> {
+    /// The queue for a receiver.
+    pub(crate) fn outlet(&self, to: &str) -> Result<Arc<Outlet>, SendError> {
         let mut outlets = lock(&self.outlets);
         if outlets.sealed {
-            return Ok(None);
+            return Err(Stopped.into());
         }
         if let Some(outlet) = outlets.by_name.get(to) {
-            return Ok(Some(Arc::clone(outlet)));
+            return Ok(Arc::clone(outlet));
         }
         let name = NodeName::new(to)?;
         if outlets.by_name.len() >= OUTLETS_MAX {
             outlets.by_name.retain(|_, outlet| Arc::strong_count(outlet) > 1 || outlet.len() > 0);
+            if outlets.by_name.len() >= OUTLETS_MAX {
+                return Err(SendError::Busy);
+            }
         }
         let outlet = Arc::new(Outlet::new(name.addr(), Arc::clone(&self.ready)));
         self.note_name(&name);
         outlets.by_name.insert(name, Arc::clone(&outlet));
-        Ok(Some(outlet))
+        Ok(outlet)
     }
 
     /// Refuses new messages. What was posted before still goes.
@@ -252,4 +261,19 @@ impl Inboxes {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_too_many_is_refused_until_another_is_idle() {
+        let name = NodeName::new("a").unwrap();
+        let common = Common::new(name, PublicKey([1; 32]), Vec::new(), 1, Arc::default());
+        let mut held: Vec<_> = (0..OUTLETS_MAX).map(|n| common.outlet(&format!("n{n}")).unwrap()).collect();
+        assert_eq!(common.outlet("one-more").err(), Some(SendError::Busy));
+        held.pop();
+        assert!(common.outlet("one-more").is_ok());
+    }
 }

@@ -1,7 +1,8 @@
 //! Opens channels: resolves, connects, runs the TLS handshake, within a time limit.
 //!
-//! Bounds: [`DIALS_AT_ONCE`] attempts at a time, the rest wait their turn. Every attempt ends within the time limit, with
-//! a channel or an error; there is nothing to cancel.
+//! Bounds: [`DIALS_AT_ONCE`] dials at a time, the rest wait their turn; [`ADDRS_MAX`] addresses of a name. Every dial ends
+//! within the time limit, waiting included, with a channel or an error. So there is nothing to cancel, and no more dials
+//! wait than the node begins within that time.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,7 +10,7 @@ use proto_core::{id::DialId, node::Endpoint};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -20,8 +21,12 @@ use crate::{
     transport::Transport,
 };
 
-/// Most attempts under way at a time.
+/// Most dials under way at a time.
 const DIALS_AT_ONCE: usize = 64;
+/// Most addresses of a name that are tried. More: the rest is not.
+const ADDRS_MAX: usize = 16;
+/// Time between attempts at two addresses of a name.
+const STAGGER: Duration = Duration::from_millis(250);
 
 /// Why a dial came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -57,59 +62,81 @@ pub(crate) struct Dialer<N: Net> {
 }
 
 impl<N: Net> Dialer<N> {
-    /// A dialer that gives each attempt `limit` and reports to `arrivals`.
+    /// A dialer that gives each dial `limit` and reports to `arrivals`.
     pub(crate) fn new(net: N, tls: Tls, limit: Duration, arrivals: mpsc::Sender<Arrival<N::Stream>>) -> Self {
         Self { net, tls, limit, places: Arc::new(Semaphore::new(DIALS_AT_ONCE)), tasks: JoinSet::new(), arrivals }
     }
 
-    /// Starts an attempt.
+    /// Starts a dial.
     pub(crate) fn dial(&mut self, dial: DialId, endpoint: Endpoint) {
         while self.tasks.try_join_next().is_some() {}
         let (net, tls, limit) = (self.net.clone(), self.tls.clone(), self.limit);
         let (places, arrivals) = (Arc::clone(&self.places), self.arrivals.clone());
         self.tasks.spawn(async move {
-            let _place = places.acquire().await;
-            let result = open(&net, &tls, limit, &endpoint).await;
+            let attempt = async {
+                let _place = places.acquire().await;
+                open(&net, &tls, &endpoint).await
+            };
+            let result = timeout(limit, attempt).await.unwrap_or(Err(DialError::Timeout(limit)));
             // Nobody listens only when the node is over.
             let _ = arrivals.send(Arrival::Dialled { dial, endpoint, result }).await;
         });
     }
 }
 
-async fn open<N: Net>(net: &N, tls: &Tls, limit: Duration, at: &Endpoint) -> Result<Opened<N::Stream>, DialError> {
+async fn open<N: Net>(net: &N, tls: &Tls, at: &Endpoint) -> Result<Opened<N::Stream>, DialError> {
     let target: Target = at.0.parse()?;
     if target.port == 0 {
         return Err(DialError::NoPort);
     }
-    let attempt = async {
-        let (stream, addr) = connect(net, limit, &target).await?;
-        let remote = Arc::from(addr.to_string());
-        match target.scheme {
-            Scheme::Tcp => Ok(Opened { transport: Transport::Plain(stream), remote, exporter: None, permit: None }),
-            Scheme::Tls => {
-                let stream = tls.connect(&target.host, stream).await.map_err(DialError::Tls)?;
-                let exporter = Some(tls::exporter(&stream).map_err(DialError::Tls)?);
-                Ok(Opened { transport: Transport::Tls(Box::new(stream)), remote, exporter, permit: None })
-            }
+    let (stream, addr) = connect(net, &target).await?;
+    let remote = Arc::from(addr.to_string());
+    match target.scheme {
+        Scheme::Tcp => Ok(Opened { transport: Transport::Plain(stream), remote, exporter: None, permit: None }),
+        Scheme::Tls => {
+            let stream = tls.connect(&target.host, stream).await.map_err(DialError::Tls)?;
+            let exporter = Some(tls::exporter(&stream).map_err(DialError::Tls)?);
+            Ok(Opened { transport: Transport::Tls(Box::new(stream)), remote, exporter, permit: None })
         }
-    };
-    timeout(limit, attempt).await.unwrap_or(Err(DialError::Timeout(limit)))
+    }
 }
 
-/// Tries every address in turn, giving each its share of the time.
-async fn connect<N: Net>(net: &N, limit: Duration, target: &Target) -> Result<(N::Stream, SocketAddr), DialError> {
+/// Tries the addresses one after the other, each a little after the one before or as soon as that one failed, and takes
+/// the first that answers (RFC 8305). An address that swallows everything so holds up the others only for a moment.
+async fn connect<N: Net>(net: &N, target: &Target) -> Result<(N::Stream, SocketAddr), DialError> {
     let addrs = match &target.host {
         Host::Ip(ip) => vec![SocketAddr::new(*ip, target.port)],
         Host::Name(name) => net.resolve(name, target.port).await.map_err(DialError::Resolve)?,
     };
-    let share = limit / u32::try_from(addrs.len().max(1)).unwrap_or(u32::MAX);
+    let mut left = alternate(addrs).into_iter().take(ADDRS_MAX);
+    let mut attempts = JoinSet::new();
     let mut last = DialError::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-    for addr in addrs {
-        match timeout(share, net.connect(addr)).await {
-            Ok(Ok(stream)) => return Ok((stream, addr)),
-            Ok(Err(source)) => last = DialError::Connect { addr, source },
-            Err(_) => last = DialError::Connect { addr, source: io::ErrorKind::TimedOut.into() },
+    loop {
+        if let Some(addr) = left.next() {
+            let net = net.clone();
+            attempts.spawn(async move { (addr, net.connect(addr).await) });
+        }
+        tokio::select! {
+            attempt = attempts.join_next() => match attempt {
+                Some(Ok((addr, Ok(stream)))) => return Ok((stream, addr)),
+                Some(Ok((addr, Err(source)))) => last = DialError::Connect { addr, source },
+                Some(Err(ended)) => last = DialError::Resolve(io::Error::other(ended)),
+                None => return Err(last),
+            },
+            () = sleep(STAGGER), if left.len() > 0 => {}
         }
     }
-    Err(last)
+}
+
+/// The addresses in the resolver's order, except that the families take turns: if one of them leads nowhere, the second
+/// attempt is of the other.
+fn alternate(addrs: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addrs.first().is_some_and(SocketAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) = addrs.into_iter().partition(|addr| addr.is_ipv6() == first_is_v6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    std::iter::from_fn(|| Some([first.next(), second.next()]))
+        .take_while(|pair| pair.iter().any(Option::is_some))
+        .flatten()
+        .flatten()
+        .collect()
 }

@@ -54,6 +54,9 @@ pub enum SendError {
     /// The receiver's name is none.
     #[error(transparent)]
     BadName(#[from] BadName),
+    /// Messages to too many other receivers are under way already; try again later.
+    #[error("messages to too many receivers are under way")]
+    Busy,
     /// The node is over.
     #[error(transparent)]
     Stopped(#[from] Stopped),

@@ -29,9 +29,13 @@ impl<T> Feed<T> {
         Self { state: Mutex::new(state), limit }
     }
 
-    /// Appends a batch, leaving `batch` empty, and wakes the consumer. Answers how many items were dropped for it.
+    /// Appends a batch, leaving `batch` empty, and wakes the consumer. Answers how many items were dropped for it. Once
+    /// the queue is closed nobody would take the batch: it stays where it is.
     pub(crate) fn push_all(&self, batch: &mut VecDeque<T>) -> u64 {
         let mut state = self.lock();
+        if state.closed {
+            return 0;
+        }
         if state.queue.is_empty() {
             mem::swap(&mut state.queue, batch);
         } else {
@@ -117,5 +121,14 @@ mod tests {
         assert_eq!(poll_fn(|cx| feed.poll_take(cx, &mut taken)).await, Some(0));
         taken.clear();
         assert_eq!(poll_fn(|cx| feed.poll_take(cx, &mut taken)).await, None);
+    }
+
+    #[test]
+    fn a_closed_queue_takes_nothing_more() {
+        let feed = Feed::new(3);
+        feed.close();
+        let mut batch = VecDeque::from([1, 2]);
+        assert_eq!(feed.push_all(&mut batch), 0);
+        assert_eq!(batch, [1, 2]);
     }
 }

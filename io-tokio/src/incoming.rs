@@ -71,6 +71,24 @@ impl Incoming {
         self.taken.iter()
     }
 
+    /// Ends it, and gives back what arrived for the client and was not taken, the next one first. The node counts it as
+    /// taken: its senders know that it arrived, so whoever drops it loses it.
+    #[must_use]
+    pub fn into_left(mut self) -> Vec<Message> {
+        if self.client.is_none() {
+            // The node's own messages wait for the next consumer.
+            return Vec::new();
+        }
+        // Nothing more comes into this queue; what is still on its way waits for the node's own consumer.
+        self.feed.close();
+        let mut more = VecDeque::new();
+        self.feed.try_take(&mut more);
+        self.taken.append(&mut more);
+        let left: Vec<_> = self.taken.drain(..).collect();
+        self.give(left.len() as u64);
+        left
+    }
+
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
         if self.taken.is_empty() && ready!(self.feed.poll_take(cx, &mut self.taken)).is_none() {
             return Poll::Ready(None);

@@ -133,7 +133,7 @@ impl Mesh {
     /// # Errors
     /// [`SendError`] if the name is none, or the node is over.
     pub fn sender(&self, to: &str) -> Result<Sender, SendError> {
-        let outlet = self.inner.common.outlet(to)?.ok_or(Stopped)?;
+        let outlet = self.inner.common.outlet(to)?;
         Ok(Sender::new(outlet, Arc::clone(&self.inner)))
     }
 
@@ -226,7 +226,15 @@ impl Mesh {
     /// # Errors
     /// [`RequestError`].
     pub async fn find_node(&self, name: &str) -> Result<Option<Found>, RequestError> {
-        let command = Command::FindNode { name: NodeName::new(name)?, deadline: TRACE_TIMEOUT };
+        self.find_node_within(name, TRACE_TIMEOUT).await
+    }
+
+    /// As [`Mesh::find_node`], with a deadline of its own.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn find_node_within(&self, name: &str, deadline: Duration) -> Result<Option<Found>, RequestError> {
+        let command = Command::FindNode { name: NodeName::new(name)?, deadline };
         match self.inner.ask(command).await? {
             Answer::Found(found) => Ok(found),
             Answer::Sent(_)
@@ -262,7 +270,15 @@ impl Mesh {
     /// # Errors
     /// [`RequestError`].
     pub async fn ping(&self, to: &str) -> Result<Option<Hop>, RequestError> {
-        Ok(self.probe(to, false, TRACE_TIMEOUT).await?.into_iter().find(|hop| hop.last))
+        self.ping_within(to, TRACE_TIMEOUT).await
+    }
+
+    /// As [`Mesh::ping`], with a deadline of its own.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn ping_within(&self, to: &str, deadline: Duration) -> Result<Option<Hop>, RequestError> {
+        Ok(self.probe(to, false, deadline).await?.into_iter().find(|hop| hop.last))
     }
 
     /// Every neighbour, and every peer that is dialled.
@@ -347,9 +363,21 @@ impl Mesh {
         told.await.map_err(|_| Stopped)
     }
 
+    /// Waits until the node has ended: because it was shut down, or because its task failed. A program that serves others
+    /// through the node watches this, and does not go on without one.
+    pub async fn ended(&self) {
+        self.inner.requests.closed().await;
+    }
+
     async fn probe(&self, to: &str, every_hop: bool, deadline: Duration) -> Result<Vec<Hop>, RequestError> {
+        let to = NodeName::new(to)?;
+        if to == *self.name() {
+            // No frame leaves for this node itself: it answers right here, unless it is over.
+            self.inspect(|_, _| ()).await?;
+            return Ok(vec![Hop { hop: 0, name: to, rtt: Duration::ZERO, last: true, stopped: None }]);
+        }
         let (sender, mut hops) = mpsc::channel(HOPS);
-        let command = Command::Trace { to: NodeName::new(to)?.addr(), every_hop, deadline };
+        let command = Command::Trace { to: to.addr(), every_hop, deadline };
         self.inner.request(command, Some(sender)).await?;
         let mut all = Vec::new();
         while let Ok(hop) = hops.try_recv() {

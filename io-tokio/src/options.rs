@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use proto_core::{
     id::NodeName,
-    limits::{DIAL_TIMEOUT, MESSAGE_DEADLINE},
+    limits::MESSAGE_DEADLINE,
     node::{Endpoint, LinkConfig, MessageConfig, Peer, RouteConfig},
     secure::{AWS_LC, Provider, Psk},
 };
@@ -34,8 +34,6 @@ pub struct MeshOptions {
     pub admission: AdmissionOptions,
     /// Certificates for `tls://`.
     pub tls: TlsOptions,
-    /// How long a dial may take.
-    pub dial_timeout: Duration,
     /// How long a message may take where nothing else is said.
     pub deadline: Duration,
     /// Links.
@@ -66,7 +64,6 @@ impl MeshOptions {
             identity_file: None,
             admission: AdmissionOptions::default(),
             tls: TlsOptions::default(),
-            dial_timeout: DIAL_TIMEOUT,
             deadline: MESSAGE_DEADLINE,
             link: LinkConfig::default(),
             route: RouteConfig::default(),

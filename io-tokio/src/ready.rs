@@ -43,16 +43,27 @@ impl<T> ReadyList<T> {
         }
     }
 
+    /// Remembers the task for what comes later.
+    pub(crate) fn listen(&self, cx: &Context<'_>) {
+        self.lock().listen(cx);
+    }
+
     /// Moves what is ready to the end of `into`, and remembers the task for what comes later.
     pub(crate) fn take(&self, cx: &Context<'_>, into: &mut impl Extend<T>) {
         let mut inner = self.lock();
         into.extend(inner.ready.drain(..));
-        if !inner.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
-            inner.task = Some(cx.waker().clone());
-        }
+        inner.listen(cx);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Inner<T> {
+    fn listen(&mut self, cx: &Context<'_>) {
+        if !self.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
+            self.task = Some(cx.waker().clone());
+        }
     }
 }

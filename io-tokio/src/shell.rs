@@ -187,6 +187,8 @@ impl<N: Net, C: Clock> Shell<N, C> {
         {
             into.push(persisted);
         }
+        // Whoever consumes from here on wakes this task, so that nothing consumed is left lying until something else does.
+        self.common.ready.listen(cx);
         if room(into) > 0
             && let consumed @ 1.. = self.common.take_consumed()
         {
@@ -296,7 +298,10 @@ impl<N: Net, C: Clock> Shell<N, C> {
         let Some(client) = &message.to_client else { return self.state.messages.push_back(message) };
         match self.common.inboxes.client(client) {
             Some(feed) => {
-                feed.push_all(&mut VecDeque::from([message]));
+                let mut batch = VecDeque::from([message]);
+                feed.push_all(&mut batch);
+                // It is left over if the client's consumer went away this moment.
+                self.state.messages.append(&mut batch);
             }
             None => self.state.messages.push_back(message),
         }

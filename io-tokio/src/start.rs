@@ -77,7 +77,7 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
         clock,
         common: Arc::clone(&common),
         channels: Channels::new(Arc::clone(&common.counters)),
-        dialer: Dialer::new(net, tls, options.dial_timeout, arrival_sender),
+        dialer: Dialer::new(net, tls, options.link.dial_timeout, arrival_sender),
         listeners: tasks,
         arrivals,
         requests,

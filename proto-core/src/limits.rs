@@ -15,8 +15,8 @@ pub const RECORD_MAX: usize = 65_519;
 pub const RECORD_TARGET: usize = 32_768;
 /// Most bytes of a handshake message. Longer: the channel is closed.
 pub const HANDSHAKE_MAX: usize = 1_024;
-/// Largest payload that any configuration may allow, in bytes.
-pub const PAYLOAD_HARD_MAX: usize = 64 * 1_024 * 1_024;
+/// Largest payload that any configuration may allow, in bytes: several must fit the data lane of a link.
+pub const PAYLOAD_HARD_MAX: usize = 16 * 1_024 * 1_024;
 /// Default of the largest payload, in bytes. Larger: rejected at the sender; a larger frame closes the link.
 pub const PAYLOAD_MAX: usize = 1_024 * 1_024;
 
@@ -52,6 +52,8 @@ pub const DEAD_AFTER: Duration = Duration::from_secs(10);
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Default of the time a dial may take, with every address of the name and the TLS handshake.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much longer a node waits for the result of a dial: the substrate ends it in time, and knows better why it failed.
+pub const DIAL_SLACK: Duration = Duration::from_millis(500);
 /// Default of the first pause before dialling again.
 pub const RECONNECT_INITIAL: Duration = Duration::from_millis(500);
 /// Default of the longest pause before dialling again.
@@ -212,6 +214,7 @@ const _: () = {
     assert!(RECORD_TARGET + 2 * LANE_SHARE <= RECORD_MAX, "the shares of lower lanes must fit a record");
     assert!(PIECE_MIN < LANE_SHARE, "a share must have room for a piece");
     assert!(CHANNEL_WINDOW > 2 * RECORD_MAX, "the window must have room for records");
+    assert!(PAYLOAD_HARD_MAX <= LANE_DATA_BYTES / 2, "a lane must be able to carry any payload");
     assert!(PAYLOAD_MAX <= PAYLOAD_HARD_MAX, "the default payload limit must be allowed");
     assert!(HEARTBEAT.as_millis() * 2 <= DEAD_AFTER.as_millis(), "one lost ping must not kill a link");
     assert!(ADVERT_REFRESH.as_secs() * 2 < ADVERT_EXPIRY.as_secs(), "one lost refresh must not expire an advert");

@@ -51,12 +51,13 @@ async fn serve(mesh: Mesh) -> std::io::Result<()> {
     info!(name = %mesh.name(), "ready");
     loop {
         tokio::select! {
+            () = mesh.ended() => return Err(std::io::Error::other("the node ended without having been told to")),
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
             notice = events.recv() => match notice {
                 Some(io_tokio::Notice::Event(event)) => tell(&event),
                 Some(io_tokio::Notice::Missed(count)) => warn!(count, "events were missed"),
-                None => break,
+                None => return Err(std::io::Error::other("the node ended without having been told to")),
             },
         }
     }

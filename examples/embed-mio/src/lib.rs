@@ -73,7 +73,7 @@ impl Handle {
         self.input(Input::Consumed { messages })
     }
 
-    /// What the node tells. Take from it: while it is full, the node waits.
+    /// What the node tells. Take from it: while much of it waits, the node takes nothing more from its peers.
     #[must_use]
     pub const fn events(&self) -> &Receiver<Event> {
         &self.events

@@ -1,9 +1,12 @@
-//! Joins a mesh, and prints every message that arrives: `embed-mio NAME TOKEN LISTEN [PEER]`.
+//! Joins a mesh, and prints every message that arrives: `embed-mio STATE-DIR NAME TOKEN LISTEN [PEER]`. Started again with
+//! the same directory, it is the same node.
 
-use std::{io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc};
+mod state;
+
+use std::{io::Write as _, net::SocketAddr, path::Path, process::ExitCode, sync::Arc};
 
 use proto_core::{
-    id::{Incarnation, NodeName},
+    id::NodeName,
     node::{Config, Endpoint, Event, Peer},
     secure::{AWS_LC, Identity, Psk},
 };
@@ -13,17 +16,18 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "embed-mio: {error}\nusage: embed-mio NAME TOKEN LISTEN [PEER]");
+            let _ =
+                writeln!(std::io::stderr(), "embed-mio: {error}\nusage: embed-mio STATE-DIR NAME TOKEN LISTEN [PEER]");
             ExitCode::from(2)
         }
     }
 }
 
 fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
-    let [name, token, listen, peers @ ..] = arguments else { return Err("too few arguments".into()) };
+    let [dir, name, token, listen, peers @ ..] = arguments else { return Err("too few arguments".into()) };
     let name = NodeName::new(name)?;
     let listen: SocketAddr = listen.parse()?;
-    let handle = embed_mio::start(config(name, token.as_bytes(), peers)?, listen)?;
+    let handle = embed_mio::start(config(dir.as_ref(), name, token.as_bytes(), peers)?, listen)?;
     let mut out = std::io::stdout();
     writeln!(out, "listening on {}", handle.local_addr())?;
     for event in handle.events() {
@@ -35,11 +39,11 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn config(name: NodeName, token: &[u8], peers: &[String]) -> Result<Config, Box<dyn std::error::Error>> {
-    // A throw-away identity: an embedder keeps its seed in a file.
-    let (identity_seed, secret_seed, seed) = (entropy()?, entropy()?, entropy()?);
-    let identity = Arc::new(Identity::from_seed(identity_seed, AWS_LC));
-    let mut config = Config::new(name, identity, Incarnation(1), AWS_LC);
+fn config(dir: &Path, name: NodeName, token: &[u8], peers: &[String]) -> std::io::Result<Config> {
+    let state = state::load(dir)?;
+    let (secret_seed, seed) = (state::entropy()?, state::entropy()?);
+    let identity = Arc::new(Identity::from_seed(state.seed, AWS_LC));
+    let mut config = Config::new(name, identity, state.incarnation, AWS_LC);
     config.psks = vec![Psk::from_token(token)];
     config.seed = seed;
     config.secret_seed = secret_seed;
@@ -48,12 +52,4 @@ fn config(name: NodeName, token: &[u8], peers: &[String]) -> Result<Config, Box<
         .map(|address| Peer { name: None, endpoints: vec![Endpoint::new(&format!("tcp://{address}"))], cost: 0 })
         .collect();
     Ok(config)
-}
-
-/// 32 bytes from the operating system.
-fn entropy() -> std::io::Result<[u8; 32]> {
-    use std::io::Read as _;
-    let mut bytes = [0; 32];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
 }

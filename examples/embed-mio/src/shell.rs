@@ -1,14 +1,20 @@
 //! The loop: turn, flush, wait.
+//!
+//! The thread never waits for the application, which may itself wait until the node takes its commands. Events that the
+//! application has not taken queue up here; while [`WAITING_EVENTS`] of them do, no socket is read and no connection is
+//! accepted, which holds back the peers. What is still told then is bounded by the commands the application gives and by
+//! the node's inbox. Of each socket at most [`READS`] pieces are read per turn, so that a fast one does not keep the
+//! others waiting; mio tells of readiness only once, so what was not read is remembered.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
 use mio::{Events, Interest, Poll, Token, event::Event as Readiness, net::TcpListener, net::TcpStream};
 use proto_core::{
     engine::{Engine, Sink, Turn},
@@ -29,6 +35,12 @@ pub(crate) const LISTEN: Token = Token(1);
 pub(crate) const FIRST_CHANNEL: usize = 2;
 /// Readiness events taken in one wait.
 const EVENTS: usize = 256;
+/// Most events that wait for the application before sockets are left alone.
+const WAITING_EVENTS: usize = 1_024;
+/// Most pieces read from a socket, and most connections accepted, per turn.
+const READS: usize = 8;
+/// How often it is tried again to tell events that the application had no room for.
+const RETRY: Duration = Duration::from_millis(5);
 
 /// Everything around the engine.
 pub(crate) struct Shell {
@@ -36,7 +48,13 @@ pub(crate) struct Shell {
     listener: TcpListener,
     inputs: Receiver<Input>,
     events: Sender<Event>,
+    /// Events that the application had no room for.
+    waiting: VecDeque<Event>,
     sockets: BTreeMap<usize, Socket>,
+    /// Sockets that may have more to read.
+    readable: BTreeSet<usize>,
+    /// Connections may wait to be accepted.
+    acceptable: bool,
     /// Inputs that sockets caused, for the next turn.
     pending: Vec<Input>,
     next_channel: usize,
@@ -63,7 +81,7 @@ impl Sink for Shell {
             Output::Persist { ticket, record: _ } => {
                 self.pending.push(Input::Persisted { upto: ticket, durable: true })
             }
-            Output::Event(event) => self.ended |= self.events.send(event).is_err(),
+            Output::Event(event) => self.waiting.push_back(event),
         }
     }
 }
@@ -75,7 +93,10 @@ impl Shell {
             listener,
             inputs,
             events,
+            waiting: VecDeque::new(),
             sockets: BTreeMap::new(),
+            readable: BTreeSet::new(),
+            acceptable: false,
             pending: Vec::new(),
             next_channel: 0,
             started: clock(),
@@ -89,6 +110,7 @@ impl Shell {
         while !self.ended {
             let turn = engine.turn(self.now(), &mut self);
             self.flush();
+            self.tell();
             self.wait(&mut readiness, self.timeout(turn))?;
             self.collect(&readiness);
             engine.inbox().append(&mut self.pending);
@@ -101,11 +123,36 @@ impl Shell {
     }
 
     fn timeout(&self, turn: Turn) -> Option<Duration> {
-        match turn {
-            Turn::Again => Some(Duration::ZERO),
-            Turn::Park(_) if !self.pending.is_empty() || !self.inputs.is_empty() => Some(Duration::ZERO),
+        let unread = (self.acceptable || !self.readable.is_empty()) && !self.is_full();
+        let until = match turn {
+            Turn::Again => return Some(Duration::ZERO),
+            Turn::Park(_) if unread || !self.pending.is_empty() || !self.inputs.is_empty() => {
+                return Some(Duration::ZERO);
+            }
             Turn::Park(until) => until.map(|until| until.since(self.now())),
+        };
+        // The application's channel does not tell when it has room again.
+        let retry = (!self.waiting.is_empty()).then_some(RETRY);
+        [until, retry].into_iter().flatten().min()
+    }
+
+    /// Hands events to the application, as far as it has room.
+    fn tell(&mut self) {
+        while let Some(event) = self.waiting.pop_front() {
+            match self.events.try_send(event) {
+                Ok(()) => {}
+                Err(TrySendError::Full(event)) => return self.waiting.push_front(event),
+                Err(TrySendError::Disconnected(_)) => {
+                    self.ended = true;
+                    return;
+                }
+            }
         }
+    }
+
+    /// Whether nothing more is taken from the network until the application has taken events.
+    fn is_full(&self) -> bool {
+        self.waiting.len() >= WAITING_EVENTS
     }
 
     fn wait(&mut self, readiness: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
@@ -120,8 +167,14 @@ impl Shell {
         for event in readiness {
             match event.token() {
                 WAKE => {}
-                LISTEN => self.accept(),
+                LISTEN => self.acceptable = true,
                 Token(number) => self.on_ready(number - FIRST_CHANNEL, event),
+            }
+        }
+        if !self.is_full() {
+            self.accept();
+            for slot in std::mem::take(&mut self.readable) {
+                self.read(slot);
             }
         }
         for _ in 0..INPUTS_PER_TURN {
@@ -137,9 +190,17 @@ impl Shell {
     }
 
     fn accept(&mut self) {
-        while let Ok((stream, remote)) = self.listener.accept() {
-            let slot = self.adopt(stream, None);
-            self.opened(slot, None, remote);
+        for _ in 0..READS {
+            if !self.acceptable {
+                return;
+            }
+            match self.listener.accept() {
+                Ok((stream, remote)) => {
+                    let slot = self.adopt(stream, None);
+                    self.opened(slot, None, remote);
+                }
+                Err(_) => self.acceptable = false,
+            }
         }
     }
 
@@ -189,15 +250,15 @@ impl Shell {
             }
         }
         if event.is_readable() {
-            self.read(slot);
+            self.readable.insert(slot);
         }
     }
 
-    /// Reads until nothing is left: mio tells of readiness only once.
+    /// Reads a bounded number of times. If something may be left, the next turn goes on.
     fn read(&mut self, slot: usize) {
         let Some(socket) = self.sockets.get_mut(&slot) else { return };
         let channel = socket.channel;
-        loop {
+        for _ in 0..READS {
             match socket.read() {
                 Readable::Bytes(bytes) => {
                     self.pending.push(Input::Channel { channel, event: ChannelEvent::Received { bytes } });
@@ -209,6 +270,7 @@ impl Shell {
                 }
             }
         }
+        self.readable.insert(slot);
     }
 
     /// Writes what the kernel takes, and closes what is done.
@@ -232,6 +294,7 @@ impl Shell {
     }
 
     fn end(&mut self, slot: usize) {
+        self.readable.remove(&slot);
         if let Some(mut socket) = self.sockets.remove(&slot) {
             // Closing the socket deregisters it; an error here would only say that it already is.
             drop(self.poll.registry().deregister(&mut socket.stream));

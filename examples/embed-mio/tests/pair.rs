@@ -76,3 +76,19 @@ fn a_stranger_with_another_token_gets_no_link() {
     });
     assert_ne!(failed, proto_core::error::CloseReason::DialFailed);
 }
+
+#[test]
+fn an_application_that_commands_much_before_it_listens_is_served() {
+    const COMMANDS: u64 = 5_000;
+    let (done, finished) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let a = start(config("a", 1, None), any_port()).unwrap();
+        for number in 0..COMMANDS {
+            let command = Command::SetClient { client: Arc::from("desk"), present: number % 2 == 0 };
+            a.command(Token(number + 1), command).unwrap();
+        }
+        let answers = a.events().iter().filter(|event| matches!(event, Event::Done { .. }));
+        done.send(answers.take(5_000).count()).unwrap();
+    });
+    assert_eq!(finished.recv_timeout(PATIENCE), Ok(5_000), "node and application wait for each other");
+}

@@ -1,14 +1,14 @@
 //! Dials and accepted connections over TCP.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use proto_core::{id::DialId, node::Endpoint};
 use tokio::{
-    io::AsyncReadExt as _,
+    io::{AsyncReadExt as _, DuplexStream},
     net::{TcpListener, TcpStream},
     sync::mpsc,
     task::JoinSet,
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     counters::ShellCounters,
     dialer::{DialError, Dialer},
     listener::{Listener, Reception},
-    net::TokioNet,
+    net::{Net, TokioNet},
     tls::Tls,
 };
 
@@ -141,4 +141,71 @@ async fn a_source_holds_a_bounded_number_of_connections() {
     accepted.pop();
     let _fourth = TcpStream::connect(door.addr).await.unwrap();
     assert!(timeout(Duration::from_secs(5), door.arrivals.recv()).await.unwrap().is_some());
+}
+
+/// A network of which some addresses swallow everything, and the others connect at once.
+#[derive(Clone)]
+struct Holes {
+    names: Arc<[SocketAddr]>,
+    holes: Arc<[SocketAddr]>,
+}
+
+impl Holes {
+    fn dialer(names: &[&str], holes: &[&str]) -> (Dialer<Self>, mpsc::Receiver<Arrival<DuplexStream>>) {
+        let parse = |addrs: &[&str]| addrs.iter().map(|addr| addr.parse().unwrap()).collect();
+        let (sender, arrivals) = mpsc::channel(256);
+        let net = Self { names: parse(names), holes: parse(holes) };
+        (Dialer::new(net, Tls::default(), Duration::from_secs(10), sender), arrivals)
+    }
+}
+
+impl Net for Holes {
+    type Stream = DuplexStream;
+    type Listener = ();
+
+    async fn resolve(&self, _: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(self.names.to_vec())
+    }
+
+    async fn connect(&self, addr: SocketAddr) -> io::Result<DuplexStream> {
+        if self.holes.contains(&addr) { std::future::pending().await } else { Ok(tokio::io::duplex(1).0) }
+    }
+
+    async fn bind(&self, _: SocketAddr) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn accept(&self, (): &()) -> io::Result<(DuplexStream, SocketAddr)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn local_addr(&self, (): &()) -> io::Result<SocketAddr> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_swallows_everything_does_not_hide_the_next() {
+    let (hole, other_hole, open) = ("[2001:db8::1]:9", "[2001:db8::2]:9", "192.0.2.1:9");
+    let (mut dialer, mut arrivals) = Holes::dialer(&[hole, other_hole, open], &[hole, other_hole]);
+    let began = Instant::now();
+    dialer.dial(DialId(1), Endpoint::new("tcp://name:9"));
+    let Some(Arrival::Dialled { result: Ok(opened), .. }) = arrivals.recv().await else { panic!("opens") };
+    assert_eq!(&*opened.remote, open);
+    assert_eq!(began.elapsed().as_millis(), 250, "the other family is tried second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_waits_for_its_turn_ends_in_time_too() {
+    let hole = "192.0.2.1:9";
+    let (mut dialer, mut arrivals) = Holes::dialer(&[], &[hole]);
+    let began = Instant::now();
+    for dial in 0..200 {
+        dialer.dial(DialId(dial), Endpoint::new(&format!("tcp://{hole}")));
+    }
+    for _ in 0..200 {
+        let Some(Arrival::Dialled { result, .. }) = arrivals.recv().await else { panic!("ends") };
+        assert!(matches!(result, Err(DialError::Timeout(_))));
+    }
+    assert!(began.elapsed() < Duration::from_secs(11), "{:?}", began.elapsed());
 }

@@ -1,17 +1,27 @@
 //! Whole nodes on loopback.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use proto_core::{
     error::{CloseReason, Rejected},
     id::NodeName,
     node::{Event, Outcome},
     secure::Psk,
+    time::{Time, WallTime},
 };
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     AdmissionOptions, Events, IncomingError, Mesh, MeshOptions, Notice, SendError, SendOptions, Stopped, TlsOptions,
+    clock::{Clock, SystemClock},
+    net::TokioNet,
 };
 
 const LONG: Duration = Duration::from_secs(10);
@@ -201,6 +211,63 @@ async fn a_client_takes_its_own_messages_while_it_is_there() {
         }
     };
     timeout(LONG, gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_client_left_is_handed_back_and_holds_up_nobody() {
+    let mut small = listening("a");
+    small.message.inbox = 4;
+    let a = start(small).await;
+    let b = start(options("b").connect(&door(&a))).await;
+    let to_desk = || SendOptions { client: Some("desk".into()), ..SendOptions::default() };
+    for _ in 0..3 {
+        let mut desk = a.client("desk").await.unwrap();
+        for number in ["1", "2", "3"] {
+            assert_eq!(b.send_with("a", number, to_desk()).await, Ok(Outcome::Delivered));
+        }
+        assert_eq!(&desk.recv().await.unwrap().payload[..], b"1");
+        let left: Vec<_> = desk.into_left().into_iter().map(|message| message.payload).collect();
+        assert_eq!(left, ["2", "3"]);
+    }
+    assert_eq!(a.counters().await.unwrap()["messages_discarded"], 0);
+}
+
+#[tokio::test]
+async fn a_node_pings_and_traces_itself() {
+    let a = start(options("a")).await;
+    assert_eq!(a.ping("a").await.unwrap().map(|hop| (hop.hop, hop.last)), Some((0, true)));
+    assert_eq!(a.trace("a").await.unwrap().len(), 1);
+    a.shutdown(LONG).await.unwrap();
+    a.ended().await;
+    assert!(a.ping("a").await.is_err());
+}
+
+/// A clock that breaks.
+#[derive(Clone, Default)]
+struct Broken {
+    clock: SystemClock,
+    broken: Arc<AtomicBool>,
+}
+
+impl Clock for Broken {
+    fn now(&mut self) -> Time {
+        assert!(!self.broken.load(Ordering::Relaxed), "the clock breaks on purpose");
+        self.clock.now()
+    }
+
+    fn wall(&mut self) -> WallTime {
+        self.clock.wall()
+    }
+}
+
+#[tokio::test]
+async fn everybody_learns_that_the_engine_has_failed() {
+    let clock = Broken::default();
+    let mesh = Mesh::start_on(options("a"), TokioNet, clock.clone()).await.unwrap();
+    assert!(timeout(Duration::from_millis(50), mesh.ended()).await.is_err(), "it runs");
+    clock.broken.store(true, Ordering::Relaxed);
+    timeout(LONG, mesh.ended()).await.expect("the end is told");
+    assert_eq!(mesh.send("b", "too late").await, Err(SendError::Stopped(Stopped)));
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ pub(crate) fn read_document<T: Document>(data: serde_json::Value) -> Result<T, P
 
 async fn connect(target: &Target) -> Result<UnixStream, Problem> {
     if let Some(path) = &target.socket {
-        return open(path).await.map_err(|why| unreachable(path, &why));
+        return open(path, true).await.map_err(|why| unreachable(path, &why));
     }
     let mut found: Vec<(String, UnixStream)> = Vec::new();
     let mut refused = None;
@@ -114,7 +114,7 @@ async fn connect(target: &Target) -> Result<UnixStream, Problem> {
         if target.node.as_ref().is_some_and(|wanted| *wanted != name) {
             continue;
         }
-        match open(&path).await {
+        match open(&path, false).await {
             Ok(stream) => found.push((name, stream)),
             Err(why) if why.kind() == io::ErrorKind::PermissionDenied => refused = Some(unreachable(&path, &why)),
             // What is left of a node that was killed.
@@ -141,7 +141,7 @@ pub(crate) fn local_nodes() -> Vec<String> {
 /// The names and sockets of everything that may be a running node, in order of name.
 fn sockets() -> Vec<(String, PathBuf)> {
     let mut all = Vec::new();
-    for dir in runtime_dir::candidates() {
+    for dir in runtime_dir::candidates().into_iter().filter(|dir| runtime_dir::is_trusted(dir)) {
         let Ok(entries) = fs::read_dir(&dir) else { continue };
         for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
             let name = path.file_stem().and_then(OsStr::to_str).map(str::to_owned);
@@ -154,8 +154,15 @@ fn sockets() -> Vec<(String, PathBuf)> {
     all
 }
 
-async fn open(path: &Path) -> io::Result<UnixStream> {
-    timeout(CONNECT, UnixStream::connect(path)).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+/// Connects to a node of this user or of root. Root may name the socket of anybody's node, but none is found for it.
+async fn open(path: &Path, named: bool) -> io::Result<UnixStream> {
+    let connected = timeout(CONNECT, UnixStream::connect(path)).await;
+    let stream = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    let named_by_root = named && rustix::process::geteuid().is_root();
+    if !named_by_root && !runtime_dir::is_us(stream.peer_cred()?.uid()) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(stream)
 }
 
 fn nobody(target: &Target) -> Problem {

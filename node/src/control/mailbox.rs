@@ -1,8 +1,10 @@
 //! Messages on their way to a `recv`: sent with a window, and kept until the receiver says that it has them. What it
 //! has not when it leaves, the next one gets first.
 //!
-//! Bounds: [`WINDOW`] messages under way per receiver; leftovers for [`MAILBOXES_MAX`] mailboxes, of at most a window
-//! each. Everything else waits in the node's inbox, which holds senders back.
+//! A client's queue ends with its receiver: what has arrived in it, and was acknowledged to its sender, is left over too.
+//!
+//! Bounds: [`WINDOW`] messages under way per receiver; leftovers for [`MAILBOXES_MAX`] mailboxes, of at most [`LEFT_MAX`]
+//! messages each. Everything else waits in the node's inbox, which holds senders back.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -10,6 +12,7 @@ use std::{
 };
 
 use io_tokio::{Incoming, Mesh, Message};
+use proto_core::limits::INBOX_MESSAGES;
 
 use super::{
     Document as _, Got, Lines, MessageDoc, Reply, refusal,
@@ -20,6 +23,9 @@ use super::{
 const WINDOW: usize = 256;
 /// Mailboxes whose leftovers are kept. More: they are dropped, and the log says so.
 const MAILBOXES_MAX: usize = 1_024;
+
+/// Messages kept in one mailbox. More: the newest are dropped, and the log says so.
+const LEFT_MAX: usize = INBOX_MESSAGES;
 
 /// Leftovers by client; `None` is the node itself.
 #[derive(Debug, Default)]
@@ -73,7 +79,15 @@ impl Mailboxes {
     fn keep(&self, client: Option<String>, delivery: Delivery<'_>) {
         let mut left = delivery.unheard;
         left.extend(delivery.first);
+        // Held until the leftovers are in place: the next receiver, who may come as soon as the queue ends, waits for them.
         let mut all = self.lock();
+        if client.is_some() {
+            left.extend(delivery.incoming.into_left());
+        }
+        if left.len() > LEFT_MAX {
+            tracing::warn!(messages = left.len() - LEFT_MAX, ?client, "messages of a receiver that left are dropped");
+            left.truncate(LEFT_MAX);
+        }
         if left.is_empty() {
             return;
         }

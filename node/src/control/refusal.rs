@@ -52,9 +52,10 @@ pub(super) fn request(why: RequestError, about: &str) -> Problem {
 }
 
 /// A message that was not even handed to the node.
-pub(super) fn send(why: SendError, _about: &str) -> Problem {
+pub(super) fn send(why: SendError, about: &str) -> Problem {
     match why {
         SendError::BadName(why) => Problem::new(Code::E0411, Exit::Usage, why.to_string()),
+        SendError::Busy => rejected(Rejected::Busy, about),
         SendError::Stopped(_) => stopped(),
     }
 }

@@ -40,6 +40,16 @@ pub(crate) fn dir_for_us() -> io::Result<PathBuf> {
     Ok(dir)
 }
 
+/// Whether only this user or root can have put sockets into a folder.
+pub(crate) fn is_trusted(dir: &Path) -> bool {
+    fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir() && is_us(meta.uid()) && meta.mode() & 0o022 == 0)
+}
+
+/// Whether a user is this one, or root.
+pub(crate) fn is_us(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
+}
+
 /// The socket of a node in a folder.
 pub(crate) fn socket_in(dir: &Path, id: &str) -> PathBuf {
     dir.join(format!("{id}.sock"))
@@ -55,4 +65,31 @@ pub(crate) fn remove_socket(path: &Path) {
 
 fn said(dir: &Path, what: &str) -> io::Error {
     io::Error::other(format!("{}: {what}", dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_others_can_write_to_or_that_is_a_link_is_not_trusted() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("dir");
+        fs::create_dir(&dir).unwrap();
+        for (mode, trusted) in [(0o700, true), (0o755, true), (0o770, false), (0o702, false), (0o777, false)] {
+            fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(is_trusted(&dir), trusted, "{mode:o}");
+        }
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();
+        symlink(&dir, root.path().join("link")).unwrap();
+        assert!(!is_trusted(&root.path().join("link")));
+        assert!(!is_trusted(&root.path().join("nothing")));
+    }
+
+    #[test]
+    fn another_user_is_not_us() {
+        assert!(is_us(0) && is_us(rustix::process::geteuid().as_raw()));
+        assert!(!is_us(rustix::process::geteuid().as_raw() + 1));
+    }
 }

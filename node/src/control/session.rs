@@ -8,7 +8,7 @@ use proto_core::{id::NodeAddr, limits};
 use serde_json::Value;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, timeout},
+    time::Instant,
 };
 
 use super::{
@@ -132,7 +132,7 @@ impl Session {
             let what = format!("{node} did not answer within {deadline:?}");
             Problem::new(Code::E0401, Exit::NoRoute, what).try_this(format!("node trace {node}"))
         };
-        let hop = timeout(deadline, self.mesh.ping(node)).await.map_err(|_| silent())?;
+        let hop = self.mesh.ping_within(node, deadline).await;
         let hop = hop.map_err(|why| refusal::request(why, node))?.ok_or_else(silent)?;
         let pong = PingDoc { id: hop.name.to_string(), rtt_us: micros(hop.rtt), hops: u64::from(hop.hop) };
         Ok(Some(pong.json()))
@@ -172,7 +172,7 @@ impl Session {
             let what = format!("nobody knows a node `{node}`");
             Problem::new(Code::E0410, Exit::NotFound, what).try_this("node routes")
         };
-        let found = timeout(deadline, self.mesh.find_node(&node)).await.map_err(|_| unknown())?;
+        let found = self.mesh.find_node_within(&node, deadline).await;
         let found = found.map_err(|why| refusal::request(why, &node))?.ok_or_else(unknown)?;
         let document =
             FoundDoc { id: found.name.to_string(), cost: found.cost.map(u64::from), hops: found.hops.map(u64::from) };

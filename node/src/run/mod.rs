@@ -15,7 +15,7 @@ pub(crate) use readiness::Readiness;
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     cli::Context,
@@ -65,6 +65,11 @@ async fn live(start: Start, cx: &Context) -> Result<Exit, Failed> {
     info!(id = %running.session.mesh.name(), "ready");
     let stop = loop {
         tokio::select! {
+            () = running.session.mesh.ended() => {
+                error!("the node ended without having been told to");
+                let what = "the node ended without having been told to";
+                return Err(Problem::new(Code::E0310, Exit::Failed, what).into());
+            }
             // The sender lives in the session.
             stop = stops.recv() => break stop,
             signal = signals.next() => match signal {

@@ -13,7 +13,7 @@ use crate::{
     cx::Cx,
     error::{CloseReason, Rejected},
     id::{DialId, NodeName},
-    limits::DIALERS_MAX,
+    limits::{DIAL_SLACK, DIALERS_MAX},
     node::{LinkConfig, Peer},
     probe::Counter,
     time::Time,
@@ -222,7 +222,7 @@ impl Dialers {
     fn dial(&mut self, cx: &mut Cx<'_>, id: DialerId, fx: &mut Vec<Effect>) {
         let dial = self.next_dial;
         self.next_dial = dial.next();
-        let until = cx.now + self.config.handshake_timeout.max(Duration::from_millis(1));
+        let until = cx.now + self.config.dial_timeout + DIAL_SLACK;
         let Some(dialer) = self.by_id.get_mut(&id) else { return };
         let Some(endpoint) = dialer.endpoint().cloned() else { return };
         dialer.dialling(dial, until);

@@ -76,6 +76,8 @@ pub struct LinkConfig {
     pub heartbeat: Duration,
     /// Silence after which a link is given up; at least twice `heartbeat`.
     pub dead_after: Duration,
+    /// Time that the substrate has for a dial; the node gives it up soon after.
+    pub dial_timeout: Duration,
     /// Time a handshake may take.
     pub handshake_timeout: Duration,
     /// First pause before dialling again.
@@ -110,6 +112,7 @@ impl Default for LinkConfig {
         Self {
             heartbeat: limits::HEARTBEAT,
             dead_after: limits::DEAD_AFTER,
+            dial_timeout: limits::DIAL_TIMEOUT,
             handshake_timeout: limits::HANDSHAKE_TIMEOUT,
             reconnect_initial: limits::RECONNECT_INITIAL,
             reconnect_max: limits::RECONNECT_MAX,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use proto_core::limits::{DIALERS_MAX, PSKS_MAX};
+
 use super::{
     Reader, link, scalar,
     secret::secret,
@@ -12,8 +14,10 @@ use crate::{
     errors::Code,
 };
 
-/// Most entries of any list here.
+/// Most entries of any list here. More is an error.
 const LIST_MAX: usize = 1_024;
+
+const _: () = assert!(LIST_MAX <= DIALERS_MAX, "every peer of the list must be dialled");
 
 pub(super) fn decode(mut section: Section<'_>, node: &Node, reader: &mut Reader<'_>) -> Mesh {
     let defaults = Mesh::default();
@@ -49,7 +53,7 @@ fn network_name(text: &str) -> Result<String, scalar::Wrong> {
 
 fn listeners(items: &[Tree], reader: &mut Reader<'_>) -> Vec<(Listen, Span)> {
     let mut found: Vec<(Listen, Span)> = Vec::new();
-    for item in items.iter().take(LIST_MAX) {
+    for item in no_more_than(LIST_MAX, items, "mesh.listen", reader) {
         let Some(listen) = section::scalar(item, "mesh.listen", reader, scalar::listen) else { continue };
         match found.iter().find(|(other, _)| other.addr == listen.addr && listen.addr.port() != 0) {
             Some((_, first)) => reader.report(twice("this address", item.span, *first)),
@@ -62,7 +66,7 @@ fn listeners(items: &[Tree], reader: &mut Reader<'_>) -> Vec<(Listen, Span)> {
 fn peers(items: &[Tree], node: &Node, reader: &mut Reader<'_>) -> Vec<Connect> {
     let mut found = Vec::new();
     let mut seen = BTreeMap::new();
-    for item in items.iter().take(LIST_MAX) {
+    for item in no_more_than(LIST_MAX, items, "mesh.connect", reader) {
         let Some(mut section) = Section::item(item, "mesh.connect[]", reader) else { continue };
         let id = section.read(reader, "id", scalar::node_name);
         let had_url = item.get("url").is_some();
@@ -98,12 +102,14 @@ fn auth(
     const MODES: &[(&str, AuthMode)] = &[("token", AuthMode::Token), ("open", AuthMode::Open)];
     let mode = section.read(reader, "mode", scalar::word(MODES)).unwrap_or_default();
     let items = section.list(reader, "tokens");
-    let tokens: Vec<_> =
-        items.iter().take(LIST_MAX).filter_map(|item| secret(item, "mesh.auth.tokens[]", reader)).collect();
+    let tokens = no_more_than(PSKS_MAX, items, "mesh.auth.tokens", reader);
+    let tokens = tokens.iter().filter_map(|item| secret(item, "mesh.auth.tokens[]", reader)).collect();
     let ids = section.list(reader, "allow_ids");
+    let ids = no_more_than(LIST_MAX, ids, "mesh.auth.allow_ids", reader);
     let ids: Vec<_> =
         ids.iter().filter_map(|item| section::scalar(item, "mesh.auth.allow_ids", reader, pattern)).collect();
     let ips = section.list(reader, "allow_ips");
+    let ips = no_more_than(LIST_MAX, ips, "mesh.auth.allow_ips", reader);
     let allow_ips =
         ips.iter().filter_map(|item| section::scalar(item, "mesh.auth.allow_ips", reader, scalar::network)).collect();
     match mode {
@@ -115,6 +121,10 @@ fn auth(
             reader.report(diagnostic);
         }
         AuthMode::Open => {
+            if let Some(token) = items.first() {
+                let what = "`mesh.auth.mode` is `open`, so no token is asked for";
+                reader.report(Diagnostic::error(Code::E0115, what).at(token.span).label("remove the tokens").hidden());
+            }
             for (_, span) in listen.iter().filter(|(listen, _)| !listen.addr.ip().is_loopback()) {
                 let what = "open to other machines, but `mesh.auth.mode` is `open`";
                 reader.report(Diagnostic::error(Code::E0116, what).at(*span).label("use 127.0.0.1, or a token"));
@@ -170,6 +180,16 @@ fn tls(mut section: Section<'_>, listen: &[(Listen, Span)], connect: &[Connect],
     }
     section.finish(reader);
     Tls { cert, key, ca }
+}
+
+/// The items that are read. A list with more of them is an error: nothing is left out silently.
+fn no_more_than<'n>(most: usize, items: &'n [Tree], path: &str, reader: &mut Reader<'_>) -> &'n [Tree] {
+    let (read, rest) = items.split_at(most.min(items.len()));
+    if let Some(first) = rest.first() {
+        let what = format!("`{path}` has {} entries", items.len());
+        reader.report(Diagnostic::error(Code::E0109, what).at(first.span).label(format!("at most {most}")).hidden());
+    }
+    read
 }
 
 fn twice(what: &str, at: Span, first: Span) -> Diagnostic {

@@ -10,7 +10,7 @@ use crate::config::Messaging;
 pub(super) fn decode(mut section: Section<'_>, reader: &mut Reader<'_>) -> Messaging {
     let default = Messaging::default();
     let payload = section.read(reader, "max_payload", scalar::size(1..=limits::PAYLOAD_HARD_MAX as u64));
-    let deadline = Duration::from_millis(1)..=Duration::from_secs(86_400);
+    let deadline = Duration::from_millis(1)..=limits::MESSAGE_DEADLINE_MAX;
     let deadline = section.read(reader, "deadline", scalar::duration(deadline)).unwrap_or(default.deadline);
     let inbox = section.read(reader, "inbox", scalar::number(1..=1_048_576));
     section.finish(reader);

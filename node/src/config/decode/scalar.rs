@@ -165,6 +165,10 @@ fn within<T: PartialOrd + Copy>(value: T, range: &RangeInclusive<T>, show: impl 
 
 /// The name of a node.
 pub(super) fn node_name(text: &str) -> Result<NodeName, Wrong> {
+    if matches!(text, "." | "..") {
+        // A name becomes the name of a file.
+        return Err(wrong(Code::E0111, format!("`{text}` is not a name"), "a name needs more than dots"));
+    }
     NodeName::new(text).map_err(|why| wrong(Code::E0111, why.to_string(), "letters, digits, `.`, `_` and `-` only"))
 }
 

@@ -197,3 +197,36 @@ fn no_text_makes_it_panic() {
         let _ = loaded(&broken, &[], &[]).text(Lang::En);
     }
 }
+
+#[test]
+fn what_the_node_could_not_do_is_an_error_and_not_ignored() {
+    let mesh = |rest: &str| format!("version: 1\nmesh: {{ listen: [tcp://127.0.0.1:0], {rest} }}\n");
+    let tokens =
+        |count: usize| mesh(&format!("auth: {{ tokens: [{}] }}", vec!["{ env: FIRELINK_TOKEN }"; count].join(", ")));
+    let peers = |count: usize| {
+        let peers: Vec<_> = (1..=count).map(|port| format!("{{ url: tcp://127.0.0.1:{port} }}")).collect();
+        mesh(&format!("auth: {{ tokens: [{{ env: FIRELINK_TOKEN }}] }}, connect: [{}]", peers.join(", ")))
+    };
+    let allow = |key: &str, entry: &str| {
+        let entries = vec![entry; 1_025].join(", ");
+        mesh(&format!("auth: {{ tokens: [{{ env: FIRELINK_TOKEN }}], {key}: [{entries}] }}"))
+    };
+    let least = tokens(1);
+    good(&tokens(8));
+    good(&peers(1_024));
+    good(&format!("{least}messaging: {{ deadline: 300s, max_payload: 16MiB }}\n"));
+    for (text, code) in [
+        (tokens(9), Code::E0109),
+        (peers(1_025), Code::E0109),
+        (allow("allow_ids", "a"), Code::E0109),
+        (allow("allow_ips", "10.0.0.0/8"), Code::E0109),
+        (mesh("auth: { mode: open, tokens: [{ env: FIRELINK_TOKEN }] }"), Code::E0115),
+        (format!("{least}messaging: {{ deadline: 301s }}\n"), Code::E0109),
+        (format!("{least}messaging: {{ max_payload: 17MiB }}\n"), Code::E0109),
+        (format!("{least}node: {{ id: '..' }}\n"), Code::E0111),
+        (format!("{least}node: {{ id: '.' }}\n"), Code::E0111),
+    ] {
+        let loaded = loaded(&text, &[], &[]);
+        assert_eq!((loaded.errors(), codes(&loaded)), (1, vec![code]), "{}", loaded.text(Lang::En));
+    }
+}

@@ -35,13 +35,13 @@ fn what_cannot_be_connected_to_is_dialled_ever_more_rarely() {
 #[test]
 fn a_dial_without_an_answer_is_given_up_and_a_late_channel_is_closed() {
     let mut world = World::new(&[config("a", 1, &[(Some("b"), "void")])]);
-    let told = world.run_until(at(11_000));
-    assert_eq!(dials(&told, 0), [0, 5_500]);
+    let told = world.run_until(at(12_000));
+    assert_eq!(dials(&told, 0), [0, 11_000]);
     let late = Event::Opened { channel: ChannelId(77), dial: Some(DialId(1)), remote: "b".into(), exporter: None };
     let host = &mut world.hosts[0];
-    assert_eq!(host.handle(at(11_000), late), [Effect::Close { channel: ChannelId(77) }]);
-    assert_eq!(host.handle(at(11_000), Event::DialFailed { dial: DialId(1) }), []);
-    assert_eq!(host.handle(at(11_000), Event::Closed { channel: ChannelId(77) }), []);
+    assert_eq!(host.handle(at(12_000), late), [Effect::Close { channel: ChannelId(77) }]);
+    assert_eq!(host.handle(at(12_000), Event::DialFailed { dial: DialId(1) }), []);
+    assert_eq!(host.handle(at(12_000), Event::Closed { channel: ChannelId(77) }), []);
 }
 
 #[test]
@@ -49,15 +49,15 @@ fn endpoints_are_dialled_in_turn_without_a_pause_between_them() {
     let mut a = config("a", 1, &[]);
     a.peers = [peer(Some("b"), &["nowhere", "void", "b"])].into();
     let mut world = World::new(&[a, config("b", 1, &[])]);
-    let told = world.run_until(at(10_000));
-    assert_eq!(dials(&told, 0), [0, 20, 5_020]);
+    let told = world.run_until(at(12_000));
+    assert_eq!(dials(&told, 0), [0, 20, 10_520]);
     let up = Told::Up("b".to_string());
     assert_eq!(
         story(&told)[..3],
         [
             (20, 0, Told::Failed(CloseReason::DialFailed)),
-            (5_020, 0, Told::Failed(CloseReason::DialFailed)),
-            (5_080, 0, up)
+            (10_520, 0, Told::Failed(CloseReason::DialFailed)),
+            (10_580, 0, up)
         ]
     );
 }
