@@ -175,9 +175,9 @@ impl Router {
     }
 
     fn link_cost(&mut self, cx: &mut Cx<'_>, link: LinkId, cost: u32) {
+        // Paths change when the mesh is told.
         if self.neighbours.set_cost(link, cost) {
             self.origin.costs_changed(cx.now);
-            self.spf.ask(cx.now);
         }
     }
 
@@ -445,7 +445,9 @@ impl Router {
         let advert = self.origin.next(cx.now, cx.rng, edges);
         let addr = advert.addr();
         cx.probe.count(Counter::AdvertsOriginated);
-        self.database.insert(cx.now, Duration::ZERO, advert);
+        if self.database.insert(cx.now, Duration::ZERO, advert) == Some(Change::Graph) {
+            self.spf.ask(cx.now);
+        }
         self.neighbours.flood(cx.now, addr, &mut self.database, fx);
     }
 
@@ -463,10 +465,15 @@ impl Router {
         self.neighbours.sweep();
     }
 
-    /// Calls `read` with the graph of all adverts, where this node's own links are those that are up at present.
+    /// Calls `read` with the graph of all adverts, where this node's own links are those that are up at present. Each
+    /// costs what the mesh was told last: by a cost that only this node knows it would send frames to neighbours that
+    /// send them back.
     pub(super) fn with_graph<T>(&self, read: impl FnOnce(&Graph) -> T) -> T {
         let me = self.origin.addr();
-        let edges = self.neighbours.edges();
+        let mut edges = self.neighbours.edges();
+        if let Some(entry) = self.database.get(me) {
+            keep_told_costs(&mut edges, &entry.advert().body().neighbours);
+        }
         let mine = Claim { node: me, transit: self.origin.transit(), neighbours: &edges };
         let others = self.database.iter().filter(|entry| entry.advert().addr() != me).map(|entry| {
             let body = entry.advert().body();
@@ -481,6 +488,17 @@ impl Router {
             path.first.iter().filter_map(|peer| self.neighbours.port_of(*peer)).collect();
         let hops = Hops::new(&ports);
         Some(Route { name: body.origin.clone(), incarnation: body.incarnation, path, hops })
+    }
+}
+
+/// Gives every link that was told of the cost that was told. Both lists are in order of address.
+fn keep_told_costs(edges: &mut [v1::Neighbour], told: &[v1::Neighbour]) {
+    for edge in edges {
+        if let Ok(place) = told.binary_search_by_key(&edge.node, |told| told.node)
+            && let Some(told) = told.get(place)
+        {
+            edge.cost = told.cost;
+        }
     }
 }
 

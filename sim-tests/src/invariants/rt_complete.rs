@@ -1,8 +1,7 @@
 //! In a settled mesh a route exists exactly where a way of live links exists, and costs what the cheapest one costs.
 //!
 //! Compared with a plain Dijkstra (1959) over the links that both ends hold, which shares no code with the router (RT3).
-//! A link of the route's owner costs what it measures, any other what its own end last told the mesh: costs that drift are
-//! told seldom, on purpose. Nodes without transit are ends of ways, never parts of them.
+//! A link costs what its own end last told the mesh: costs that drift are told seldom, on purpose. Nodes without transit are ends of ways, never parts of them.
 
 use std::collections::BTreeMap;
 
@@ -57,8 +56,7 @@ pub(crate) fn cheapest(snapshot: &Snapshot, source: HostId) -> BTreeMap<HostId, 
                 continue;
             }
             if peer.alive == Alive::Running && peer.link_to(node.addr).is_some() {
-                let step = if here == source { Some(link.cost) } else { told(snapshot, source, node.addr, link.addr) };
-                let Some(step) = step else { continue };
+                let Some(step) = told(snapshot, source, node.addr, link.addr) else { continue };
                 let known = open.entry(next).or_insert(u32::MAX);
                 *known = (*known).min(cost + step);
             }
@@ -76,7 +74,6 @@ fn told(snapshot: &Snapshot, holder: HostId, from: NodeAddr, to: NodeAddr) -> Op
 #[cfg(test)]
 mod tests {
     use super::{super::sample, *};
-    use crate::snapshot::LinkSnap;
 
     #[test]
     fn fires_on_a_missing_route() {
@@ -109,7 +106,7 @@ mod tests {
     #[test]
     fn the_cheapest_way_is_not_always_the_shortest() {
         let mut snapshot = sample::line();
-        snapshot.nodes[0].links.push(LinkSnap { cost: 5, ..sample::link(2) });
+        snapshot.nodes[0].links.push(sample::link(2));
         snapshot.nodes[2].links.push(sample::link(0));
         for node in &mut snapshot.nodes {
             node.adverts[0].neighbours.push((sample::addr(2), 5));

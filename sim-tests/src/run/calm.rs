@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use io_sim::{Fault, HostId, HostState, Partition, SimTime};
-use proto_core::node::Answer;
+use proto_core::{limits::ADVERT_INTERVAL_MAX, node::Answer};
 
 use super::{stage::Stage, theatre::Theatre};
 use crate::{
@@ -22,9 +22,9 @@ const TRACE_DEADLINE_MS: u32 = 2_000;
 const TRACE_ATTEMPTS: u32 = 3;
 /// Time between two looks whether it stays so.
 const LOOK: Duration = Duration::from_millis(500);
-/// Costs follow measured round trips and may just be changing: a mesh that has settled must have settled again within
-/// this time.
-const UNSETTLED: Duration = Duration::from_secs(3);
+/// Costs drift, and links to what stays broken come and go: a mesh that has settled must have settled again within this
+/// time, in which a change may have to wait for its turn to be told.
+const UNSETTLED: Duration = Duration::from_secs(ADVERT_INTERVAL_MAX.as_secs() + 1);
 /// Longer than any scenario.
 const FOR_EVER_MS: u64 = 1 << 40;
 

@@ -68,6 +68,25 @@ fn drifting_costs_delay_no_bad_news() {
 }
 
 #[test]
+fn a_cost_that_is_not_told_yet_changes_no_path() {
+    let mut mesh = Mesh::new(3);
+    mesh.join(0, 1, 1);
+    mesh.join(0, 2, 5);
+    mesh.join(1, 2, 10);
+    mesh.run_for(30_000);
+    for round in 0..60 {
+        mesh.set_cost(0, 1, 1 + round % 2);
+        mesh.run_for(100);
+    }
+    mesh.set_cost(0, 2, 50);
+    mesh.run_for(50);
+    assert_eq!(mesh.follow(0, 2, 0), [0, 2], "node 1 still sends what is for node 2 through node 0");
+    mesh.run_for(6_000);
+    assert_eq!(mesh.follow(0, 2, 0), [0, 1, 2]);
+    mesh.assert_converged();
+}
+
+#[test]
 fn a_large_database_is_sent_at_a_pace() {
     let mut bench = linked_to_one();
     let count = FLOOD_FRAMES + 100;
