@@ -7,11 +7,11 @@ use sim_tests::{
     sweep::{Sweep, TWICE_LEAST, families},
 };
 
-fn sweep(canary: bool) -> Vec<String> {
+fn sweep(canary: bool, tier: Tier) -> Vec<String> {
     let sweep = Sweep {
         program: PathBuf::from(env!("CARGO_BIN_EXE_sim-tests")),
         families: families("restart").expect("it exists"),
-        tiers: vec![Tier::Des],
+        tiers: vec![tier],
         from: 1,
         seeds: TWICE_LEAST,
         jobs: 2,
@@ -26,10 +26,14 @@ fn sweep(canary: bool) -> Vec<String> {
 
 #[test]
 fn a_nondeterministic_world_is_caught_in_every_seed() {
-    assert_eq!(sweep(true), vec!["determinism"; TWICE_LEAST as usize]);
+    for tier in Tier::ALL {
+        assert_eq!(sweep(true, tier), vec!["determinism"; TWICE_LEAST as usize], "{tier}");
+    }
 }
 
 #[test]
 fn a_deterministic_world_is_not() {
-    assert_eq!(sweep(false), Vec::<String>::new());
+    for tier in Tier::ALL {
+        assert_eq!(sweep(false, tier), Vec::<String>::new(), "{tier}");
+    }
 }

@@ -270,3 +270,76 @@ impl Tap {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const A: HostId = HostId(0);
+    const B: HostId = HostId(1);
+
+    fn hub() -> Hub {
+        let names = ["a", "b", "c"].map(|name| NodeName::new(name).expect("a good name"));
+        Hub::new(names.to_vec(), 0, Rng::new([7; 32]))
+    }
+
+    fn access(hub: &Hub, tap: &Tap) -> Access {
+        hub.access(tap, &Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_frozen_process_sees_no_time_pass_and_then_all_of_it() {
+        let hub = hub();
+        hub.arrive(SimTime::from_secs(1));
+        hub.boot(A, 0);
+        let tap = hub.tap(A, B);
+        hub.arrive(SimTime::from_secs(3));
+        hub.freeze(A);
+        hub.arrive(SimTime::from_secs(9));
+        assert_eq!((hub.local(A), access(&hub, &tap)), (Time::from_secs(2), Access::Frozen));
+        assert!(hub.poll_thawed(A, &Context::from_waker(Waker::noop())).is_pending());
+        hub.thaw(A);
+        assert_eq!((hub.local(A), access(&hub, &tap)), (Time::from_secs(8), Access::Open));
+        assert!(hub.poll_thawed(A, &Context::from_waker(Waker::noop())).is_ready());
+    }
+
+    #[test]
+    fn clocks_drift_and_begin_anew_with_every_start() {
+        let hub = hub();
+        hub.boot(A, 50_000);
+        hub.arrive(SimTime::from_secs(100));
+        assert_eq!(hub.local(A), Time::from_secs(105));
+        hub.set_ppm(A, 0);
+        hub.arrive(SimTime::from_secs(101));
+        assert_eq!(hub.local(A), Time::from_secs(106));
+        hub.boot(A, 0);
+        assert_eq!(hub.now() - SimTime::ZERO, Duration::from_secs(101));
+        assert_eq!(hub.local(A), Time::ZERO);
+    }
+
+    #[test]
+    fn a_reset_meets_both_ends_and_nobody_else() {
+        let hub = hub();
+        let (ab, ba, ac) = (hub.tap(A, B), hub.tap(B, A), hub.tap(A, HostId(2)));
+        hub.reset(A, B);
+        assert_eq!([ab, ba, ac].map(|tap| access(&hub, &tap)), [Access::Reset, Access::Reset, Access::Open]);
+    }
+
+    #[test]
+    fn one_bit_is_flipped_once_in_one_direction() {
+        let hub = hub();
+        let (at_a, at_b) = (hub.tap(A, B), hub.tap(B, A));
+        hub.flip_next(A, B);
+        let mut bytes = [0; 9];
+        hub.damage(&at_a, &mut bytes);
+        hub.damage(&at_b, &mut []);
+        assert_eq!(bytes, [0; 9]);
+        hub.damage(&at_b, &mut bytes);
+        assert_eq!(bytes.iter().map(|byte| byte.count_ones()).sum::<u32>(), 1);
+        let damaged = bytes;
+        hub.damage(&at_b, &mut bytes);
+        assert_eq!(bytes, damaged);
+    }
+}

@@ -211,3 +211,131 @@ impl Wires {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, rc::Rc};
+
+    use ::turmoil::{
+        Builder, Sim,
+        net::{TcpListener, TcpStream},
+    };
+    use io_sim::{LinkSpec, Loss, Partition};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        time::sleep,
+    };
+
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(5);
+    const A: HostId = HostId(0);
+    const B: HostId = HostId(1);
+
+    /// Two hosts: `a` connects to `b` and writes a byte every 100 ms; `b` counts what it reads.
+    struct Rig<'a> {
+        sim: Sim<'a>,
+        wires: Wires,
+        now: SimTime,
+        read: Rc<Cell<u64>>,
+    }
+
+    impl Rig<'_> {
+        fn new(spec: LinkSpec) -> Self {
+            let mut sim = Builder::new()
+                .rng_seed(1)
+                .epoch(std::time::UNIX_EPOCH)
+                .tick_duration(TICK)
+                .simulation_duration(Duration::from_secs(1_000))
+                .build();
+            sim.host("a", || async {
+                let mut stream = TcpStream::connect(("b", 1)).await?;
+                loop {
+                    stream.write_all(b"x").await?;
+                    sleep(Duration::from_millis(100)).await;
+                }
+            });
+            let read = Rc::new(Cell::new(0));
+            let counter = Rc::clone(&read);
+            sim.host("b", move || {
+                let counter = Rc::clone(&counter);
+                async move {
+                    let listener = TcpListener::bind(("0.0.0.0", 1)).await?;
+                    let (mut stream, _) = listener.accept().await?;
+                    let mut buffer = [0; 1_000];
+                    loop {
+                        let len = stream.read(&mut buffer).await?;
+                        if len == 0 {
+                            return Err("the connection ended".into());
+                        }
+                        counter.set(counter.get() + len as u64);
+                    }
+                }
+            });
+            let (a, b) = (sim.lookup("a"), sim.lookup("b"));
+            sim.hold(a, b);
+            let wires = Wires::new(Paths::of_hosts(2, spec, 1, false), BTreeMap::from([(a, A), (b, B)]));
+            Self { sim, wires, now: SimTime::ZERO, read }
+        }
+
+        /// Runs until a moment and tells how many bytes have been read by then.
+        fn run(&mut self, until_ms: u64) -> u64 {
+            while self.now < SimTime::from_millis(until_ms) {
+                let (now, wires) = (self.now, &mut self.wires);
+                self.sim.links(|links| wires.carry(links, now, now + TICK / 2));
+                self.sim.step().expect("both hosts go on");
+                self.now += TICK;
+            }
+            self.read.get()
+        }
+
+        fn cut(&mut self, from: HostId, to: HostId) {
+            self.wires.paths.partition(&Partition::OneWay { from: vec![from], to: vec![to] });
+        }
+    }
+
+    #[test]
+    fn bytes_take_the_time_of_their_direction() {
+        let mut rig = Rig::new(LinkSpec::with_latency(Duration::from_millis(40)));
+        assert_eq!(rig.run(80), 0, "connected at 40 ms, the first byte arrives at 80");
+        assert_eq!(rig.run(100), 1);
+        assert!((9..=10).contains(&rig.run(1_000)));
+    }
+
+    #[test]
+    fn what_a_cut_stops_arrives_when_it_is_sent_again() {
+        let mut rig = Rig::new(LinkSpec::default());
+        let before = rig.run(1_000);
+        rig.cut(A, B);
+        assert!(rig.run(3_000) <= before + 1);
+        rig.wires.paths.heal();
+        assert!(rig.run(8_000) >= 78, "all of it arrives: {}", rig.read.get());
+    }
+
+    #[test]
+    fn a_cut_of_the_other_direction_stops_nothing() {
+        let mut rig = Rig::new(LinkSpec::default());
+        rig.run(1_000);
+        rig.cut(B, A);
+        assert!(rig.run(3_000) >= 28);
+    }
+
+    #[test]
+    fn loss_delays_and_loses_nothing() {
+        let lossy = LinkSpec { loss: Loss::Bernoulli { per_mille: 200 }, ..LinkSpec::default() };
+        let (mut rig, mut sound) = (Rig::new(lossy), Rig::new(LinkSpec::default()));
+        let (seen, all) = (rig.run(20_000), sound.run(20_000));
+        assert!(seen + 40 > all && seen <= all, "{seen} of {all}");
+        assert_ne!(rig.wires.hash(), sound.wires.hash());
+    }
+
+    #[test]
+    fn a_machine_without_power_says_nothing_more() {
+        let mut rig = Rig::new(LinkSpec::default());
+        let before = rig.run(1_000);
+        rig.sim.crash("a");
+        rig.wires.darken(A);
+        // The end of the connection, which the simulator sends all the same, must never arrive: it would end `b`.
+        assert_eq!(rig.run(3_000), before);
+    }
+}
