@@ -1,6 +1,6 @@
 //! The `node` program as a library: configuration and error catalogue for tools and tests, and [`main`] for the binary.
 //!
-//! Rooms: [`config`] reads files, [`errors`] says what went wrong, [`bench`] measures, `cli` has one file per command, `control` is the
+//! Rooms: [`config`] reads files, [`errors`] says what went wrong, [`mod@bench`] measures, `cli` has one file per command, `control` is the
 //! language between a command and a running node, `run` is the life of a node process, `admin` its metrics and health,
 //! `logs` its log.
 

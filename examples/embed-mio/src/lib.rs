@@ -1,7 +1,7 @@
 //! A complete Firelink node on mio and crossbeam-channel: one thread, no async runtime.
 //!
-//! What an embedder writes is in this crate: sockets ([`socket`]), and the loop around [`proto_core::engine::Engine`]
-//! ([`shell`]): turn, flush, wait. Everything else, from the handshake to routing and messages, is the same code that runs
+//! What an embedder writes is in this crate: sockets (`socket`), and the loop around [`proto_core::engine::Engine`]
+//! (`shell`): turn, flush, wait. Everything else, from the handshake to routing and messages, is the same code that runs
 //! in production on tokio and in the simulator.
 
 mod shell;

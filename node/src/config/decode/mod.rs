@@ -1,4 +1,4 @@
-//! From the tree to a [`Config`](super::Config), gathering every error on the way.
+//! From the tree to a [`Config`], gathering every error on the way.
 
 mod admin;
 mod link;
