@@ -4,7 +4,11 @@
 //! Contenders: two nodes linked with each other; two nodes with a third between them that forwards, which is the
 //! topology of NATS; nats-server with its Rust client, plain and with TLS. Nodes are always encrypted. Every process but
 //! nats-server has one thread. Contenders take turns, so that what else happens on the machine hits all of them; figures
-//! are medians over the rounds. Nothing is asserted of them. What is asserted: nothing lost, double or out of order.
+//! are medians over the rounds. Nothing is asserted of them. What is asserted: between nodes, nothing is lost, double or
+//! out of order.
+//!
+//! The rate of publication is not the same thing: for nodes it counts up to the receiver's acknowledgement of the last
+//! message, for NATS up to its last byte in the publisher's socket.
 //!
 //! nats-server is Debian's (`apt-get install nats-server`). Its limits for slow subscribers are raised, and so is the
 //! client's, because publishing as fast as possible outruns the client's subscriber.
@@ -54,7 +58,7 @@ fn main() {
         size: usize::try_from(number("--size", 128)).unwrap(),
         count: number("--count", 1_000_000),
         warmup: 200_000,
-        rate: number("--rate", 50_000),
+        rate: number("--rate", 20_000),
         paced: Duration::from_secs(4),
     };
     compare(&plan, number("--rounds", 3));
@@ -77,7 +81,11 @@ fn compare(plan: &Plan, rounds: u64) {
     for round in 1..=rounds {
         for (contender, figures) in contenders.iter().zip(&mut all) {
             let measured = contender.measure(plan);
-            assert!(measured.is_clean(), "{contender:?} in round {round}: {measured:?}");
+            // NATS promises less: that it lost something is worth a line, not the end.
+            assert!(measured.is_clean() || contender.is_nats(), "{contender:?} in round {round}: {measured:?}");
+            if !measured.is_clean() {
+                println!("{} in round {round} lost something: {measured:?}", contender.label());
+            }
             figures.push(measured);
         }
         println!("round {round} of {rounds}: load {:.1}", Machine::this().load_1m);
@@ -196,7 +204,7 @@ async fn work() {
             Order::Reach(_) => note(&Note::Reached),
             Order::Receive { count, sample } => {
                 let mut inbox = Subscription(client.subscribe(SUBJECT).await.unwrap());
-                client.flush().await.unwrap();
+                settle(&client).await;
                 note(&Note::Ready).unwrap();
                 note(&Note::Arrived(receive(&mut inbox, count, sample).await.unwrap()))
             }
@@ -207,6 +215,15 @@ async fn work() {
         };
         told.unwrap();
     }
+}
+
+/// Waits until the server knows everything that this client has said: a flush only writes it to the socket, and what is
+/// published before the server knows of a subscription is not for it.
+async fn settle(client: &Client) {
+    let inbox = client.new_inbox();
+    let mut echo = client.subscribe(inbox.clone()).await.unwrap();
+    client.publish(inbox, Bytes::new()).await.unwrap();
+    poll_fn(|cx| Pin::new(&mut echo).poll_next(cx)).await.unwrap();
 }
 
 struct Publication {

@@ -4,7 +4,7 @@
 //! The measuring process starts them ([`Worker`]), sends them [`Order`]s on their standard input, and reads [`Note`]s
 //! from their standard output, a line of JSON each. A worker whose standard input ends, ends too.
 //!
-//! [`msg`] measures nodes. The parts are public so that another message system can be measured in just the same way.
+//! [`msg`] measures nodes, [`convergence`] how their routes follow the links. The parts are public so that another message system can be measured in just the same way.
 //!
 //! What a figure means:
 //!
@@ -14,6 +14,7 @@
 //!   mostly the time in queues. The clock is the machine's monotonic one, which all its processes share.
 //! * Processor time is that of whole processes, kernel included, from before the first to after the last message.
 
+pub mod convergence;
 mod cpu;
 mod machine;
 pub mod msg;

@@ -81,7 +81,11 @@ mod linux {
                 let mut ready = self.fd.readable().await?;
                 let read = ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut [0; 8])?));
                 match read {
-                    Ok(read) => return read.map(drop),
+                    Ok(read) => {
+                        // It will not be ready again before it is set again.
+                        ready.clear_ready();
+                        return read.map(drop);
+                    }
                     Err(_would_block) => {}
                 }
             }

@@ -46,7 +46,7 @@ struct MsgArgs {
     #[arg(long, default_value_t = 200_000)]
     warmup: u64,
     /// Messages per second while latency is measured
-    #[arg(long, default_value_t = 50_000)]
+    #[arg(long, default_value_t = 20_000)]
     rate: u64,
     /// How long latency is measured at that rate
     #[arg(long, default_value = "5s", value_parser = value::duration, value_name = "TIME")]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cast, Figures, Machine, Middle, Plan, Spec, Worker, WorkerError};
 
+pub(super) use role::Posting;
 pub use role::{Role, play};
 
 /// Names of the nodes.

@@ -97,7 +97,7 @@ async fn reach(mesh: &Mesh, name: &str) -> io::Result<()> {
 }
 
 /// Publishes to one node.
-struct Posting(Sender);
+pub(in crate::bench) struct Posting(pub(in crate::bench) Sender);
 
 impl Outbox for Posting {
     async fn post(&mut self, payload: Bytes) -> io::Result<()> {
