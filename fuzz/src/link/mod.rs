@@ -177,7 +177,7 @@ impl Script {
         match u.arbitrary::<u8>()? % 4 {
             0 => {
                 let peer = peer(other, u.arbitrary()?);
-                self.network.tell(host, Event::Connect(peer));
+                self.network.connect(host, peer);
             }
             1 => {
                 self.network.poisoned = true;

@@ -8,6 +8,7 @@ use proto_core::{
     id::{ChannelId, DialId, NodeName},
     limits::CHANNEL_WINDOW,
     link::{Effect, Event, LinkId},
+    node::Peer,
     testing::{Bench, Machine as _},
     time::Time,
 };
@@ -151,6 +152,15 @@ impl Network {
             Effect::Failed { .. } | Effect::KeyConflict { .. } => {}
             Effect::Misuse(misuse) => panic!("{misuse}"),
         }
+    }
+
+    /// A host is given a peer to dial. After its shutdown it refuses.
+    pub(super) fn connect(&mut self, host: usize, peer: Peer) {
+        let effects = self.hosts[host].with(self.now, |machine, cx, _| {
+            machine.links.connect(cx, peer).ok();
+        });
+        effects.into_iter().for_each(|effect| self.carry_out(host, effect));
+        self.turn(host);
     }
 
     /// A host closes a link.
