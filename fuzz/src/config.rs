@@ -12,7 +12,7 @@
 use std::path::Path;
 
 use firelink_node::{
-    config::{Config, Diagnostic, Loaded, Request, Sources, load, show},
+    config::{AuthMode, Config, Diagnostic, Loaded, Request, Sources, load, show},
     errors::Lang,
 };
 
@@ -78,7 +78,10 @@ fn check(found: &Diagnostic, sources: &Sources, only_file: bool) {
 fn shows_itself(loaded: &Loaded, env: &[(String, String)]) {
     let keys = show(loaded).into_iter().filter(|key| key.origin != "default" && key.path != SECRET_KEY);
     let set: Vec<String> = keys.map(|key| format!("{}={}", key.path, key.value)).collect();
-    let token = format!("version: 1\nmesh: {{ auth: {{ tokens: [ {{ env: {} }} ] }} }}\n", TOKEN.0);
+    let token = match loaded.config.mesh.auth.mode {
+        AuthMode::Token => format!("version: 1\nmesh: {{ auth: {{ tokens: [ {{ env: {} }} ] }} }}\n", TOKEN.0),
+        AuthMode::Open => String::from("version: 1\n"),
+    };
     let env: Vec<(String, String)> = env.iter().filter(|(name, _)| !name.starts_with("FIRELINK__")).cloned().collect();
     let again = self::loaded(&token, &set, &env);
     assert_eq!(again.errors(), 0, "{set:?}\n{}", again.text(Lang::En));
