@@ -68,13 +68,15 @@ fn both_tiers_come_to_the_same_verdicts_and_double_runs_agree() {
     assert!(summary.families.values().all(|family| family.seeds == SEEDS_EACH && family.handed > 0));
 }
 
+/// Makes a scenario one that cannot hold.
+type Spoil = fn(&mut Scenario);
+
 #[test]
 fn both_tiers_find_the_same_fault_in_a_scenario_that_cannot_hold() {
     let stranger = |scenario: &mut Scenario| scenario.hosts[0].template.token = String::from("another token");
     let suspicious = |scenario: &mut Scenario| scenario.hosts[0].template.allow = vec![String::from("nobody")];
     let impatient = |scenario: &mut Scenario| scenario.hosts[0].template.max_payload = 1_000;
-    let ways: [(&str, fn(&mut Scenario)); 3] =
-        [("stranger", stranger), ("suspicious", suspicious), ("impatient", impatient)];
+    let ways: [(&str, Spoil); 3] = [("stranger", stranger), ("suspicious", suspicious), ("impatient", impatient)];
     for (name, spoil) in ways {
         let mut scenario = fair("mesh5", 11);
         spoil(&mut scenario);
