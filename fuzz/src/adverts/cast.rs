@@ -36,7 +36,7 @@ impl Machine for Routing {
     type Effect = Effect;
 
     fn handle(&mut self, cx: &mut Cx<'_>, event: Event, effects: &mut Vec<Effect>) {
-        self.router.handle(cx, &mut self.pins, event, effects);
+        self.router.handle(cx, &self.pins, event, effects);
     }
 
     fn handle_timeout(&mut self, cx: &mut Cx<'_>, effects: &mut Vec<Effect>) {
