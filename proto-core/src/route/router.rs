@@ -175,8 +175,13 @@ impl Router {
     }
 
     fn link_cost(&mut self, cx: &mut Cx<'_>, link: LinkId, cost: u32) {
-        // Paths change when the mesh is told.
-        if self.neighbours.set_cost(link, cost) {
+        if !self.neighbours.set_cost(link, cost) {
+            return;
+        }
+        if self.origin.has_left() {
+            self.spf.ask(cx.now);
+        } else {
+            // Paths change when the mesh is told.
             self.origin.costs_changed(cx.now);
         }
     }

@@ -298,6 +298,16 @@ fn a_node_that_leaves_is_routed_around_at_once() {
 }
 
 #[test]
+fn a_node_that_leaves_still_takes_the_cheapest_way() {
+    let mut mesh = line(2);
+    mesh.run_for(1_000);
+    mesh.tell(0, Event::Leave);
+    mesh.set_cost(0, 1, 7);
+    mesh.run_for(1_000);
+    assert_eq!(mesh.router(0).routes().map(|route| route.cost).collect::<Vec<_>>(), [7]);
+}
+
+#[test]
 fn a_replaced_link_interrupts_nothing() {
     let mut mesh = line(3);
     mesh.run_for(30_000);
