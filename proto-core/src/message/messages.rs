@@ -117,6 +117,7 @@ impl Messages {
             Event::Reachable { node, incarnation } if !self.lives.reached(node, incarnation) => return,
             Event::Unreachable { node } => self.lives.lost_reach(node, now),
             Event::Reachable { .. }
+            | Event::Rerouted { .. }
             | Event::Data { .. }
             | Event::Ack(_)
             | Event::Reset(_)
@@ -138,6 +139,7 @@ impl Messages {
                 arrivals.lives_as(node, incarnation);
                 outflows.reached(&mut env, node, incarnation);
             }
+            Event::Rerouted { node } => outflows.rerouted(&mut env, node),
             Event::Unreachable { node } => outflows.lost_reach(node, now),
             Event::Consumed { messages } => {
                 arrivals.inbox.consumed(messages);

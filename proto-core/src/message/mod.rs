@@ -88,6 +88,11 @@ pub enum Event<'a> {
         /// Which life of it.
         incarnation: Incarnation,
     },
+    /// The way to a node within reach is another now.
+    Rerouted {
+        /// The node.
+        node: NodeAddr,
+    },
     /// A node is out of reach.
     Unreachable {
         /// The node.

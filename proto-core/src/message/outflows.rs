@@ -74,6 +74,11 @@ impl Outflows {
         self.with_node(node, |flow| flow.reached(env, life));
     }
 
+    /// The way to a node is another now.
+    pub(super) fn rerouted(&mut self, env: &mut Env<'_>, node: NodeAddr) {
+        self.with_node(node, |flow| flow.rerouted(env));
+    }
+
     /// A node is out of reach.
     pub(super) fn lost_reach(&mut self, node: NodeAddr, now: Time) {
         self.with_node(node, |flow| flow.lost_reach(now));

@@ -125,6 +125,7 @@ impl Node {
                 self.tell(Event::Reachable { node, incarnation });
                 self.tell_messages(message::Event::Reachable { node: addr, incarnation });
             }
+            route::Effect::Rerouted { addr } => self.tell_messages(message::Event::Rerouted { node: addr }),
             route::Effect::Unreachable { node, addr } => {
                 self.tell(Event::Unreachable { node });
                 self.tell_messages(message::Event::Unreachable { node: addr });

@@ -129,6 +129,11 @@ pub enum Effect {
         /// Which life of it.
         incarnation: Incarnation,
     },
+    /// The way to a node within reach is another now.
+    Rerouted {
+        /// Its address.
+        addr: NodeAddr,
+    },
     /// A node is out of reach.
     Unreachable {
         /// The node.

@@ -69,6 +69,18 @@ fn a_lost_message_is_sent_again_ever_more_slowly() {
 }
 
 #[test]
+fn silence_on_a_way_that_was_left_is_not_held_against_the_new_one() {
+    let mut bench = sender();
+    send_numbers(&mut bench, at(0), 1..=1, 9_000);
+    let rerouted = || Event::Rerouted { node: addr("peer") };
+    assert_eq!(bench.handle(at(100), rerouted()), [], "the answer may still come");
+    bench.run_until(at(1_500));
+    assert_eq!(numbers(&bench.handle(at(1_600), rerouted())), [1]);
+    let times: Vec<_> = bench.run_until(at(4_000)).iter().map(|(time, _)| *time).collect();
+    assert_eq!(times, [at(2_100), at(3_100)], "doubling begins anew");
+}
+
+#[test]
 fn a_hole_below_three_that_arrived_is_filled_at_once_and_only_once() {
     let mut bench = sender();
     send_numbers(&mut bench, at(0), 1..=6, 9_000);
