@@ -31,6 +31,7 @@ extern crate std;
 pub mod arena;
 pub mod collections;
 pub mod cx;
+pub mod directory;
 pub mod drive;
 pub mod engine;
 pub mod error;

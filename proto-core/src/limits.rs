@@ -192,6 +192,15 @@ pub const RECEIVERS_MAX: usize = 16_384;
 /// Most sends to a list that are not answered yet. More: rejected as busy.
 pub const LISTS_MAX: usize = 4_096;
 
+// ---- directory
+
+/// Most bytes of offers in one piece of what a node tells another; one offer may exceed it. More: another piece.
+pub const OFFER_PIECE_BYTES: usize = 32 * 1_024;
+/// Pieces under way to one node. More: they wait for an outcome.
+pub const OFFER_PIECES: usize = 4;
+/// Pause before a node is told, or asked, again after something was lost.
+pub const OFFER_PAUSE: Duration = Duration::from_secs(1);
+
 // ---- node
 
 /// Longest chain of hand-offs between machines that one input may cause, however wide: what the network sends decides the

@@ -291,3 +291,45 @@ pub enum Stopped {
     /// The lane was full.
     QueueFull,
 }
+
+/// What nodes tell each other of what they offer; see [`crate::directory`]. The payload of `Offers` is a run of
+/// [`Offer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Notice {
+    /// Tell me what you offer, in a round of this number.
+    Want {
+        /// Drawn by the one that asks.
+        round: u64,
+    },
+    /// The round begins: whatever I told you before is void.
+    Begin {
+        /// Of the question.
+        round: u64,
+    },
+    /// I offer this, or no longer do.
+    Offers {
+        /// Of the question.
+        round: u64,
+    },
+}
+
+/// One thing that a node offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Offer {
+    /// Something that was told is no longer offered.
+    Gone {
+        /// Whose number it is.
+        section: OfferSection,
+        /// Its number.
+        number: u32,
+    },
+}
+
+/// Whose numbers an [`Offer`] is counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum OfferSection {
+    /// Interest in topics.
+    Topics,
+    /// Services that can be called.
+    Services,
+}
