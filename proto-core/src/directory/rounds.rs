@@ -187,12 +187,10 @@ impl Directory {
 
     fn outcome(&mut self, now: Time, id: u64, delivered: bool, fx: &mut Vec<Effect>) {
         match self.under_way.remove(&id) {
-            None => {}
-            Some(UnderWay::Question { node, round }) => {
-                if !delivered && self.listener.round(node) == Some(round) {
-                    self.asking.set(node, Some((now + OFFER_PAUSE, "directory: ask again")));
-                }
+            Some(UnderWay::Question { node, round }) if !delivered && self.listener.round(node) == Some(round) => {
+                self.asking.set(node, Some((now + OFFER_PAUSE, "directory: ask again")));
             }
+            None | Some(UnderWay::Question { .. }) => {}
             Some(UnderWay::Telling { node, attempt, version }) => {
                 let Some(teller) = self.tellers.get_mut(&node) else { return };
                 teller.outcome(now, attempt, version, delivered);

@@ -387,7 +387,7 @@ proptest! {
                 Step::See { from, to, reachable } => world.see(from, to, reachable),
                 Step::Restart { node } => world.restart(node),
                 Step::Wait { millis } => {
-                    world.now = world.now + core::time::Duration::from_millis(millis);
+                    world.now += core::time::Duration::from_millis(millis);
                     (0..NODES).for_each(|node| world.wake(node));
                 }
             }
