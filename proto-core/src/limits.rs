@@ -162,11 +162,24 @@ pub const PACE_INITIAL: usize = 256;
 pub const PACE_MIN: usize = 64;
 /// Most refused messages in one acknowledgement. More: the rest follows once the sender has seen these.
 pub const REFUSALS_PER_ACK: usize = 64;
-/// Most messages handed to the application and not yet consumed by it. More: they wait, and the sender's window closes.
+/// Default of the messages handed to the application for the node itself and not yet consumed by it. More: they wait, and
+/// the sender's window closes. As many for all clients together: a mailbox that holds as many as are still free for all
+/// refuses more as busy.
 pub const INBOX_MESSAGES: usize = 65_536;
-/// Bytes of messages handed to the application and not yet consumed by it at which the next one waits, and the sender's
-/// window closes; one message may exceed it. Messages count as consumed in the order in which they were handed over.
+/// Bytes of such messages at which the next one waits, or is refused; one message may exceed it. Messages count as
+/// consumed in the order in which they were handed over.
 pub const INBOX_BYTES: usize = 256 * 1_024 * 1_024;
+/// Messages that a client's mailbox may hold however full the others are, if they have no more than
+/// [`MAILBOX_BYTES_MIN`]. More: its fair share counts.
+pub const MAILBOX_MESSAGES_MIN: usize = 8;
+/// Bytes that a client's mailbox may hold however full the others are. More: its fair share counts.
+pub const MAILBOX_BYTES_MIN: usize = 4 * 1_024;
+/// How long the node's own mailbox may stay full while messages wait for it. Longer: what waits, and what comes until
+/// something is taken out, is refused as busy, so that it does not hold up what comes after it.
+pub const INBOX_PATIENCE: Duration = Duration::from_secs(5);
+/// Least messages that a sender of which nothing waits may have under way, however full the node's own mailbox is: they
+/// may be for clients. More: they wait at the sender.
+pub const INBOX_WINDOW_MIN: usize = 64;
 /// Payloads up to this many bytes are copied when they have to wait, so that they do not keep a whole read alive.
 pub const COPY_MAX: usize = RECORD_TARGET / 8;
 /// Most bytes of messages, from all senders together, that arrived out of order or wait for room in the inbox. More: what
@@ -228,4 +241,10 @@ const _: () = {
     assert!(PACE_MIN <= PACE_INITIAL && PACE_INITIAL <= FLOW_WINDOW, "a flow begins within its bounds");
     assert!(66 + 11 * REFUSALS_PER_ACK <= HEADER_MAX, "an acknowledgement must fit a header");
     assert!(FLOW_WINDOW <= FLOW_QUEUE_MESSAGES, "what is in flight is part of what waits");
+    assert!(
+        CLIENTS_MAX * MAILBOX_BYTES_MIN <= INBOX_BYTES,
+        "what all mailboxes are guaranteed is no more than they share"
+    );
+    assert!(INBOX_WINDOW_MIN <= FLOW_WINDOW, "the least window is within the largest");
+    assert!(INBOX_PATIENCE.as_millis() < MESSAGE_DEADLINE.as_millis(), "what waits behind must not expire meanwhile");
 };

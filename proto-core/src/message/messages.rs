@@ -139,8 +139,8 @@ impl Messages {
                 outflows.reached(&mut env, node, incarnation);
             }
             Event::Unreachable { node } => outflows.lost_reach(node, now),
-            Event::Consumed { messages } => {
-                arrivals.inbox.consumed(messages);
+            Event::Consumed { mailbox, messages } => {
+                arrivals.inbox.consumed(mailbox, messages);
                 arrivals.serve(&mut env);
             }
             Event::Drain => {
@@ -184,6 +184,12 @@ impl Messages {
     #[must_use]
     pub fn backlog(&self, to: NodeAddr) -> Backlog {
         if to == self.me.addr { self.arrivals.local_backlog() } else { self.outflows.backlog(to) }
+    }
+
+    /// Whether something waits until the application takes messages out of the node's own mailbox.
+    #[must_use]
+    pub fn holds_back(&self) -> bool {
+        self.arrivals.holds_back()
     }
 
     /// Every flow from this node to another.

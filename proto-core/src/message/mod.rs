@@ -9,8 +9,9 @@
 //! * **rejected**: it does not and never will: the receiver refused it, or it was never transmitted;
 //! * **unknown**: it was transmitted, and no answer came before the deadline or before the receiver restarted.
 //!
-//! "The application has it" means: handed to its inbox. The inbox has a bounded number of places, given back by
-//! [`Event::Consumed`]; without one, messages wait unacknowledged and the sender is told to stop.
+//! "The application has it" means: handed to one of its mailboxes, that of the node or that of a client. A mailbox has a
+//! bounded number of places, given back by [`Event::Consumed`]. Without one, messages for a client are refused; messages
+//! for the node wait unacknowledged and the sender is told to stop, until nobody has taken anything for `INBOX_PATIENCE`.
 //!
 //! # Why nothing is delivered twice, nor acknowledged for another
 //!
@@ -37,6 +38,7 @@
 //! reset of another life than the advert tells is dropped, and its sender tries again.
 
 mod arrivals;
+mod clients;
 mod env;
 mod inbox;
 mod inflow;
@@ -49,6 +51,7 @@ mod outflow;
 mod outflows;
 mod pace;
 mod rto;
+mod shelf;
 mod view;
 
 #[cfg(test)]
@@ -63,7 +66,7 @@ use bytes::Bytes;
 
 use crate::{
     id::{Incarnation, NodeAddr, Token},
-    node::{Answer, Message},
+    node::{Answer, Mailbox, Message},
     wire::{Frame, v1},
 };
 
@@ -93,8 +96,10 @@ pub enum Event<'a> {
         /// The node.
         node: NodeAddr,
     },
-    /// The application took messages out of its inbox.
+    /// The application took messages out of a mailbox.
     Consumed {
+        /// Which one.
+        mailbox: Mailbox,
         /// How many.
         messages: u32,
     },

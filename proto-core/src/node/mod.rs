@@ -12,6 +12,7 @@ mod config;
 mod dispatch;
 mod drain;
 mod input;
+mod mailbox;
 mod output;
 mod settle;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 pub use config::{Config, Endpoint, LinkConfig, MessageConfig, Metric, Peer, RouteConfig, Suite};
 pub use input::{ChannelEvent, Command, Input, Send};
+pub use mailbox::{Client, Mailbox};
 pub use output::{Answer, Event, Found, Hop, Message, Outcome, Output, Record};
 
 use crate::{
@@ -126,7 +128,11 @@ impl Node {
         self.advance(now);
         match input {
             Input::Command { token, command } => self.command(token, command),
-            Input::Consumed { messages } => self.tell_messages(message::Event::Consumed { messages }),
+            Input::Consumed { mailbox, messages } => match mailbox {
+                Mailbox::Node | Mailbox::Client(_) => {
+                    self.tell_messages(message::Event::Consumed { mailbox, messages });
+                }
+            },
             Input::Channel { channel, event } => self.tell_links(match event {
                 ChannelEvent::Opened { dial, remote, exporter } => {
                     link::Event::Opened { channel, dial, remote, exporter }

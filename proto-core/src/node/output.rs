@@ -8,7 +8,10 @@ use bytes::Bytes;
 use crate::{
     error::{CloseReason, Misuse, Rejected},
     id::{ChannelId, DialId, Incarnation, NodeAddr, NodeName, Ticket, Token},
-    node::config::Endpoint,
+    node::{
+        config::Endpoint,
+        mailbox::{Client, Mailbox},
+    },
     secure::PublicKey,
     wire::v1::Stopped,
 };
@@ -70,7 +73,7 @@ pub enum Record {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "trace", derive(serde::Serialize, serde::Deserialize))]
 pub enum Event {
-    /// A message arrived. Takes one place in the inbox until [`Input::Consumed`](super::Input::Consumed).
+    /// A message arrived. Takes one place in its mailbox until [`Input::Consumed`](super::Input::Consumed).
     Message(Message),
     /// The answer to a command.
     Done {
@@ -158,9 +161,17 @@ pub struct Message {
     /// The client of the sending node; `None` for the node itself.
     pub from_client: Option<Arc<str>>,
     /// The client of this node; `None` for the node itself.
-    pub to_client: Option<Arc<str>>,
+    pub to_client: Option<Client>,
     /// The payload.
     pub payload: Bytes,
+}
+
+impl Message {
+    /// Where it has a place until it is consumed.
+    #[must_use]
+    pub fn mailbox(&self) -> Mailbox {
+        self.to_client.as_ref().map_or(Mailbox::Node, |client| Mailbox::Client(client.id()))
+    }
 }
 
 /// The answer to a command.

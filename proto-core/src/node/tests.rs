@@ -250,7 +250,7 @@ fn time_that_goes_back_is_the_embedders_mistake() {
     let mut node = super::Node::new(config(0, &[]));
     node.handle_timeout(Time::from_secs(2));
     while node.poll_output().is_some() {}
-    node.handle(Time::from_secs(1), super::Input::Consumed { messages: 0 });
+    node.handle(Time::from_secs(1), super::Input::Consumed { mailbox: super::Mailbox::Node, messages: 0 });
     let told = core::iter::from_fn(|| node.poll_output()).collect::<Vec<_>>();
     assert!(told.contains(&super::Output::Event(Event::Misuse(crate::error::Misuse::TimeWentBackwards))));
 }

@@ -1,6 +1,7 @@
 //! Scripts with literal times for each side alone and for a pair, and a random world that checks the promises.
 
 mod chaos;
+mod mailboxes;
 mod pair;
 mod receiver;
 mod sender;
@@ -15,7 +16,7 @@ use super::{Effect, Event, Messages};
 use crate::{
     cx::Cx,
     id::{Incarnation, NodeAddr, NodeName, Seq, Token},
-    node::{Answer, Config, Outcome, Send},
+    node::{Answer, Config, Mailbox, Outcome, Send},
     secure::Identity,
     testing::{Bench, Machine, PROVIDER},
     time::Time,
