@@ -124,6 +124,16 @@ pub const FLOOD_FRAMES: usize = 512;
 pub const FLOOD_BYTES: usize = 256 * 1_024;
 /// Time over which [`FLOOD_FRAMES`] and [`FLOOD_BYTES`] are counted.
 pub const FLOOD_PACE: Duration = Duration::from_millis(20);
+/// Signatures that one neighbour may have checked per second, on the average. More: its adverts are dropped and counted,
+/// and what they said comes with the next comparison. A mesh of [`NODES_MAX`] at rest has 55 new adverts a second.
+pub const SIGNATURES_PER_SEC: u32 = 1_000;
+/// Signatures that one neighbour may have checked at once: every advert of the largest mesh, twice. More: as above.
+pub const SIGNATURES_BURST: u32 = 2 * NODES_MAX as u32;
+/// Looks at adverts that one neighbour may cause per second, on the average, by summaries, wants, and questions for nodes.
+/// More: they are dropped and counted, and the next comparison does what they were for.
+pub const LOOKS_PER_SEC: u32 = 2 * NODES_MAX as u32;
+/// Looks at adverts that one neighbour may cause at once: a few comparisons of the largest databases. More: as above.
+pub const LOOKS_BURST: u32 = 8 * NODES_MAX as u32;
 /// Most look-ups under way. More: answered at once as not found.
 pub const LOOKUPS_MAX: usize = 1_024;
 /// Most different nodes asked for within one [`FIND_INTERVAL`]. More: the question is not passed on.
@@ -232,6 +242,11 @@ const _: () = {
     assert!(HEARTBEAT.as_millis() * 2 <= DEAD_AFTER.as_millis(), "one lost ping must not kill a link");
     assert!(ADVERT_REFRESH.as_secs() * 2 < ADVERT_EXPIRY.as_secs(), "one lost refresh must not expire an advert");
     assert!(FLOOD_PACE.as_millis() > 0, "pacing needs a window");
+    assert!(NODES_MAX as u64 * 2 < SIGNATURES_PER_SEC as u64 * ADVERT_REFRESH.as_secs(), "refreshes are within budget");
+    assert!(
+        NODES_MAX as u64 * 4 < LOOKS_PER_SEC as u64 * SUMMARY_INTERVAL_MIN.as_secs(),
+        "a full summary of each side and the wants that follow, as often as they may come, are within budget"
+    );
     assert!(RETRY_MIN.as_millis() <= RETRY_INITIAL.as_millis(), "retries grow");
     assert!(
         MESSAGE_DEADLINE_MAX.as_secs() * 2 <= FLOW_IDLE.as_secs(),

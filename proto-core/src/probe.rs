@@ -78,6 +78,8 @@ counters! {
     AdvertsStale = "route_adverts_stale",
     /// Adverts refused: bad signature, key conflict, or malformed.
     AdvertsRefused = "route_adverts_refused",
+    /// Adverts, summaries, wants and questions for nodes beyond what one neighbour may ask for, and dropped.
+    OverBudget = "route_over_budget",
     /// Shortest-path computations.
     SpfRuns = "route_spf_runs",
     /// Messages sent by the application of this node.
