@@ -22,8 +22,11 @@ pub const PAYLOAD_MAX: usize = 1_024 * 1_024;
 
 // ---- links
 
-/// Most links and half-open handshakes together. More: accepted channels are closed at once.
+/// Most links that are up; the default of a user's own limit. More: refused once the handshake has shown that the peer has
+/// none yet, because a peer that comes back may find its old link not given up.
 pub const LINKS_MAX: usize = 4_096;
+/// Most channels: links, half-open handshakes, and what is closing. More: accepted ones are closed at once.
+pub const CHANNELS_MAX: usize = LINKS_MAX + HALF_OPEN_MAX;
 /// Most half-open handshakes. More: accepted channels are closed at once.
 pub const HALF_OPEN_MAX: usize = 1_024;
 /// Most configured peers to dial.
@@ -75,7 +78,7 @@ pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// Most endpoints of one peer. More: the rest is ignored.
 pub const ENDPOINTS_MAX: usize = 16;
 /// Most channels remembered that were refused at once and have not ended yet. More: the oldest is forgotten.
-pub const REFUSED_MAX: usize = LINKS_MAX;
+pub const REFUSED_MAX: usize = CHANNELS_MAX;
 /// Records sealed under one key before both sides move to the next (Noise rekey).
 pub const RECORDS_PER_KEY: u64 = 1 << 20;
 /// Most tokens that an accepting node tries on a handshake. More: the rest are not tried.

@@ -7,6 +7,7 @@ use crate::{
     cx::Cx,
     error::CloseReason,
     id::NodeName,
+    limits::LINKS_MAX,
     probe::Counter,
     secure::{PeerIdentity, PinConflict, Pins},
     wire::v1::Hello,
@@ -63,6 +64,7 @@ impl Links {
             dialled_by_lower: channel.origin.dialer.is_some() == (self.own.addr < addr),
             order: channel.origin.order,
         };
+        let full = self.is_full();
         let rival = self.live.get(&addr).and_then(|&old| Some((old, self.channels.get_mut(old.retag())?.live_mut()?)));
         match rival {
             Some((old, live)) if live.rank > rank => {
@@ -79,7 +81,7 @@ impl Links {
                 self.end(cx, old, End { replaced: true, ..End::of(reason) }, fx);
                 self.bring_up(cx, link, rank, fx);
             }
-            None if self.live.len() >= self.own.link.max_links => {
+            None if full => {
                 self.end(cx, link, End::of(CloseReason::TooManyLinks), fx);
             }
             None => self.bring_up(cx, link, rank, fx),
@@ -128,6 +130,10 @@ impl Links {
         if !self.own.allow.permits(name) {
             return Some(CloseReason::NotAllowed);
         }
+        // Before anything is remembered of it.
+        if self.is_full() && !self.live.contains_key(&name.addr()) {
+            return Some(CloseReason::TooManyLinks);
+        }
         match pins.check_proven(name, *key) {
             Ok(()) => {}
             Err(PinConflict::OtherKey { pinned }) => {
@@ -145,6 +151,11 @@ impl Links {
         let addr = name.addr();
         let has_one = self.live.contains_key(&addr) || self.greeting.contains_key(&addr);
         (dialer.is_some() && has_one).then_some(CloseReason::Superseded)
+    }
+
+    /// Whether as many links are up as may be.
+    fn is_full(&self) -> bool {
+        self.live.len() >= self.own.link.max_links.min(LINKS_MAX)
     }
 
     fn bring_up(&mut self, cx: &mut Cx<'_>, link: LinkId, rank: Rank, fx: &mut Vec<Effect>) {
