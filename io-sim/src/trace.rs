@@ -171,6 +171,7 @@ const fn output_kind(output: &Output) -> &'static str {
             Event::Unreachable { .. } => "unreachable",
             Event::KeyConflict { .. } => "key conflict",
             Event::IdentityInUse { .. } => "identity in use",
+            Event::Unpinned { .. } => "unpinned",
             Event::StoreFailed => "store failed",
             Event::Misuse(_) => "misuse",
         },

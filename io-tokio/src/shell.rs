@@ -326,6 +326,9 @@ impl<N: Net, C: Clock> Shell<N, C> {
             Event::IdentityInUse { incarnation } => {
                 error!(%incarnation, "another process uses this node's identity");
             }
+            Event::Unpinned { name, key } => {
+                warn!(%name, %key, "no room for another name: this one is no longer pinned to its key");
+            }
             Event::StoreFailed => error!("the store failed"),
             Event::Misuse(misuse) => error!(%misuse, "the shell broke the contract of the core"),
             Event::Message(_) | Event::Done { .. } | Event::Hop { .. } => {}

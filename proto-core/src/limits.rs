@@ -86,8 +86,11 @@ pub const PSKS_MAX: usize = 8;
 
 // ---- identity
 
-/// Most names pinned to keys. More: new names are refused, known ones go on.
+/// Most names pinned to keys. More: a new name takes the place of one that was not seen for [`PIN_IDLE`], and is refused if
+/// there is none.
 pub const PINS_MAX: usize = 65_536;
+/// How long a name without a link keeps its pin when there is no room for another.
+pub const PIN_IDLE: Duration = Duration::from_secs(24 * 3_600);
 
 // ---- routing
 

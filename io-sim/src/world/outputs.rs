@@ -48,6 +48,7 @@ impl World {
             | Event::Unreachable { .. }
             | Event::KeyConflict { .. }
             | Event::IdentityInUse { .. }
+            | Event::Unpinned { .. }
             | Event::StoreFailed
             | Event::Misuse(_) => {}
         }

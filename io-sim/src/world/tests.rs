@@ -122,6 +122,7 @@ impl Notes {
             | Event::Unreachable { .. }
             | Event::KeyConflict { .. }
             | Event::IdentityInUse { .. }
+            | Event::Unpinned { .. }
             | Event::StoreFailed
             | Event::Misuse(_) => None,
         })

@@ -43,7 +43,7 @@ impl Links {
         peer: &PeerIdentity,
         fx: &mut Vec<Effect>,
     ) {
-        match self.objection(pins, link, peer, fx) {
+        match self.objection(cx, pins, link, peer, fx) {
             Some(reason) => self.end(cx, link, End::of(reason), fx),
             None => {
                 let Some(channel) = self.channels.get_mut(link.retag()) else { return };
@@ -112,6 +112,7 @@ impl Links {
     /// Why this peer may not link; `None` if it may.
     fn objection(
         &mut self,
+        cx: &Cx<'_>,
         pins: &mut Pins,
         link: LinkId,
         peer: &PeerIdentity,
@@ -134,7 +135,7 @@ impl Links {
         if self.is_full() && !self.live.contains_key(&name.addr()) {
             return Some(CloseReason::TooManyLinks);
         }
-        match pins.check_proven(name, *key) {
+        match pins.check_proven(cx.now, name, *key) {
             Ok(()) => {}
             Err(PinConflict::OtherKey { pinned }) => {
                 fx.push(Effect::KeyConflict { name: name.clone(), pinned, shown: *key });

@@ -67,6 +67,11 @@ pub enum Record {
         /// Its key.
         key: PublicKey,
     },
+    /// A name has lost its pin; it does not come back.
+    Unpin {
+        /// The name.
+        name: NodeName,
+    },
 }
 
 /// What an application is told.
@@ -136,6 +141,13 @@ pub enum Event {
         pinned: PublicKey,
         /// The key that was shown.
         shown: PublicKey,
+    },
+    /// There was no room for another name, so that one which was not seen for long is no longer pinned.
+    Unpinned {
+        /// The name.
+        name: NodeName,
+        /// The key that it was pinned to.
+        key: PublicKey,
     },
     /// Another process uses this node's own identity, or an older start of this one had a larger incarnation.
     IdentityInUse {
