@@ -92,7 +92,7 @@ counters! {
     MessagesUnknown = "messages_unknown",
     /// Transmissions of messages beyond the first.
     MessagesRetransmitted = "messages_retransmitted",
-    /// End-to-end frames of another life than their source's advert tells, and dropped.
+    /// End-to-end frames of another life than their source's advert tells, or for another life of this node; dropped.
     OtherLife = "messages_other_life",
     /// Messages received again and dropped.
     MessagesDuplicate = "messages_duplicate",

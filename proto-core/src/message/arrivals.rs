@@ -5,12 +5,9 @@
 //! timeout, which is due at once: one acknowledgement for all that came in between. A sender is told to stop while one of
 //! its messages waits for room, and to go on with the acknowledgement of the last one that did.
 //!
-//! Bounds: [`FLOWS_IN_MAX`] flows, and as many resets between two timeouts; the rest gets no answer and tries again.
+//! Bounds: [`FLOWS_IN_MAX`] flows; the rest gets no answer and tries again.
 
-use alloc::{
-    collections::{BTreeMap, VecDeque},
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::Bytes;
 
@@ -31,7 +28,7 @@ use crate::{
     probe::Counter,
     time::Time,
     timers::earlier,
-    wire::{Frame, Kind, v1},
+    wire::v1,
 };
 
 /// All that this node receives. See the module's first lines.
@@ -45,8 +42,6 @@ pub(super) struct Arrivals {
     turns: VecDeque<Source>,
     /// Flows with an acknowledgement due.
     acks: Vec<Handle<Inflow>>,
-    /// Senders that believe in another life of this node, with their own.
-    resets: BTreeMap<NodeAddr, Incarnation>,
     /// Since when answers are due.
     answers_due: Option<Time>,
 }
@@ -67,7 +62,6 @@ impl Arrivals {
             local: Local::new(),
             turns: VecDeque::new(),
             acks: Vec::new(),
-            resets: BTreeMap::new(),
             answers_due: None,
         }
     }
@@ -78,12 +72,8 @@ impl Arrivals {
             env.probe.count(Counter::DroppedMalformed);
             return;
         }
-        let from = data.transit.src;
         if data.dst_incarnation != env.me.incarnation {
-            if self.resets.len() < FLOWS_IN_MAX {
-                self.resets.insert(from, data.src_incarnation);
-                self.answers_due.get_or_insert(env.now);
-            }
+            env.probe.count(Counter::OtherLife);
             return;
         }
         let Some(handle) = self.flow(env, data) else { return };
@@ -144,12 +134,6 @@ impl Arrivals {
             env.forward(flow.from(), flow.path(), flow.ack(env.me, window));
         }
         self.acks = acks;
-        while let Some((node, life)) = self.resets.pop_first() {
-            let path = env.me.path_to(node);
-            let transit = env.me.transit(node, path);
-            let reset = v1::Reset { transit, incarnation: env.me.incarnation, dst_incarnation: life };
-            env.forward(node, path, Frame::new(Kind::Reset, &reset));
-        }
     }
 
     /// The next deadline and what for.

@@ -116,12 +116,7 @@ impl Messages {
         match event {
             Event::Reachable { node, incarnation } if !self.lives.reached(node, incarnation) => return,
             Event::Unreachable { node } => self.lives.lost_reach(node, now),
-            Event::Reachable { .. }
-            | Event::Data { .. }
-            | Event::Ack(_)
-            | Event::Reset(_)
-            | Event::Consumed { .. }
-            | Event::Drain => {}
+            Event::Reachable { .. } | Event::Data { .. } | Event::Ack(_) | Event::Consumed { .. } | Event::Drain => {}
         }
         let Self { me, lives, ledger, outflows, arrivals, .. } = self;
         let mut env = Env { now, me, lives, ledger, probe: cx.probe, fx };
@@ -133,7 +128,6 @@ impl Messages {
                 }
             }
             Event::Ack(ack) => outflows.acknowledged(&mut env, &ack),
-            Event::Reset(reset) => outflows.reset(&mut env, reset),
             Event::Reachable { node, incarnation } => {
                 arrivals.lives_as(node, incarnation);
                 outflows.reached(&mut env, node, incarnation);

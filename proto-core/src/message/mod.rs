@@ -17,8 +17,8 @@
 //!
 //! 1. A sender never uses a number twice for one receiver within its own life, whatever the receiver's life, and whatever
 //!    flows it forgot in between. So (sender, its life, number) names one message.
-//! 2. A message carries the receiver's life that it was first transmitted to, and keeps it. Another life answers with a
-//!    reset and delivers nothing.
+//! 2. A message carries the receiver's life that it was first transmitted to, and keeps it. Another life drops it without
+//!    a word: the sender learns of that life by its advert.
 //! 3. Within one life, the receiver delivers numbers in increasing order only, and remembers the next one per sender. It
 //!    takes messages only of the life that the sender's advert tells; of a sender without a known advert, only of the
 //!    newest life that it heard of. It remembers the numbers of the life before as well, because an advert may come late.
@@ -34,8 +34,8 @@
 //!
 //! `from` and the rest of a header are vouched for hop by hop, by the members of the mesh: links are encrypted and prove
 //! who is at the other end, but a member can put another member's address into a frame that it sends. What is signed is
-//! the advert. So a header alone never moves a flow to another life, at either end: a message, an acknowledgement or a
-//! reset of another life than the advert tells is dropped, and its sender tries again.
+//! the advert. So a header alone never moves a flow to another life, at either end: a message or an acknowledgement
+//! of another life than the advert tells is dropped, and its sender tries again.
 
 mod arrivals;
 mod clients;
@@ -82,8 +82,6 @@ pub enum Event<'a> {
     },
     /// An acknowledgement arrived for this node.
     Ack(v1::Ack),
-    /// A receiver answers from another life than it was sent to.
-    Reset(v1::Reset),
     /// A node is within reach, in this life.
     Reachable {
         /// The node.

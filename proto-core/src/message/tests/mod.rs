@@ -90,11 +90,9 @@ fn arrive(bench: &mut Bench<Messages>, now: Time, frame: &Frame) -> Vec<Effect> 
     bench.with(now, |messages, cx, fx| {
         let event = if frame.kind == Kind::Data {
             Event::Data { header: frame.header().unwrap(), body: frame.body.clone() }
-        } else if frame.kind == Kind::Ack {
-            Event::Ack(frame.header().unwrap())
         } else {
-            assert_eq!(frame.kind, Kind::Reset);
-            Event::Reset(frame.header().unwrap())
+            assert_eq!(frame.kind, Kind::Ack);
+            Event::Ack(frame.header().unwrap())
         };
         messages.handle(cx, event, fx);
     })
