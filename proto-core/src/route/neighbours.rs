@@ -12,6 +12,7 @@ use core::ops::Bound;
 
 use super::{
     Effect,
+    budget::Budget,
     database::Database,
     ports::{Port, Ports},
     summary,
@@ -53,6 +54,8 @@ struct Neighbour {
     bytes: usize,
     digest_at: Time,
     summary_at: Option<Time>,
+    signatures: Budget,
+    looks: Budget,
 }
 
 impl Neighbours {
@@ -73,6 +76,8 @@ impl Neighbours {
             bytes: 0,
             digest_at: now + rng.jitter(ANTI_ENTROPY, DIGEST_JITTER_PER_MILLE),
             summary_at: None,
+            signatures: Budget::signatures(),
+            looks: Budget::looks(),
         };
         self.deadlines.set(link, neighbour.deadline());
         self.by_link.insert(link, neighbour);
@@ -104,6 +109,28 @@ impl Neighbours {
     /// The port of a neighbour.
     pub(super) fn port_of(&self, peer: NodeAddr) -> Option<Port> {
         self.by_peer.get(&peer).and_then(|link| self.port(*link))
+    }
+
+    /// Whether the neighbour may have another signature checked. If so, it has.
+    pub(super) fn may_check(&mut self, now: Time, link: LinkId) -> bool {
+        let Some(neighbour) = self.by_link.get_mut(&link) else { return false };
+        let may = neighbour.signatures.is_left(now);
+        if may {
+            neighbour.signatures.spend(now, 1);
+        }
+        may
+    }
+
+    /// Whether the neighbour may make this node look at adverts. How many it looked at is told afterwards.
+    pub(super) fn may_look(&self, now: Time, link: LinkId) -> bool {
+        self.by_link.get(&link).is_none_or(|neighbour| neighbour.looks.is_left(now))
+    }
+
+    /// The neighbour made this node look at as many adverts.
+    pub(super) fn looked(&mut self, now: Time, link: LinkId, adverts: usize) {
+        if let Some(neighbour) = self.by_link.get_mut(&link) {
+            neighbour.looks.spend(now, adverts);
+        }
     }
 
     /// Which links lead through which ports.

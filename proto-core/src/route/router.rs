@@ -46,7 +46,8 @@ const SPF_CALM: Duration = Duration::from_millis(100);
 /// up to date; after [`Event::Leave`] it says nothing more of itself, and still routes what it must.
 ///
 /// Bounds: those of its parts. One event costs at most one look at every advert (a link that comes up, a summary), one
-/// signature to check (an advert), or one computation of shortest paths (a timeout).
+/// signature to check (an advert), or one computation of shortest paths (a timeout). What a neighbour may cause of the
+/// first two is bounded over time as well.
 #[derive(Debug)]
 pub struct Router {
     pub(super) origin: Origin,
@@ -95,6 +96,11 @@ impl Router {
                     cx.probe.count(Counter::AdvertsRefused);
                 }
                 blame(link, taken, fx);
+            }
+            Event::Summary { link, .. } | Event::Want { link, .. } | Event::Find { link, .. }
+                if !self.neighbours.may_look(cx.now, link) =>
+            {
+                cx.probe.count(Counter::OverBudget);
             }
             Event::Summary { link, header, body } => {
                 let taken = self.summary(cx, link, header.scope, &body, fx);
@@ -220,6 +226,10 @@ impl Router {
             cx.probe.count(Counter::AdvertsRefused);
             return Ok(());
         }
+        if !self.neighbours.may_check(cx.now, link) {
+            cx.probe.count(Counter::OverBudget);
+            return Ok(());
+        }
         self.origin.verify(&advert)?;
         if !self.is_pinned(cx, pins, &advert, fx) {
             return Ok(());
@@ -318,8 +328,13 @@ impl Router {
         fx: &mut Vec<Effect>,
     ) -> Result<(), Violation> {
         match scope {
-            v1::SummaryScope::Digest(digest) if digest == self.database.digest() => {}
-            v1::SummaryScope::Digest(_) => self.neighbours.summarise(cx.now, link, true, &self.database, fx),
+            v1::SummaryScope::Digest(digest) if digest == self.database.digest() => {
+                self.neighbours.looked(cx.now, link, 1);
+            }
+            v1::SummaryScope::Digest(_) => {
+                self.neighbours.looked(cx.now, link, 1);
+                self.neighbours.summarise(cx.now, link, true, &self.database, fx);
+            }
             v1::SummaryScope::Range { first, last } => {
                 let theirs = summary::parse_range(first, last, body)?;
                 self.compare(cx.now, link, first, last, &theirs, fx);
@@ -349,6 +364,7 @@ impl Router {
             }
             lines.push((held.origin, theirs < Some(entry.version())));
         }
+        self.neighbours.looked(now, link, 1 + theirs.len() + lines.len());
         for (origin, lacks) in lines {
             if lacks {
                 self.neighbours.offer(link, origin);
@@ -372,14 +388,18 @@ impl Router {
     }
 
     fn want(&mut self, cx: &Cx<'_>, link: LinkId, body: &Bytes, fx: &mut Vec<Effect>) -> Result<(), Violation> {
+        let mut looks = 1;
         for origin in summary::parse_want(body)? {
             self.send_if_known(link, origin);
+            looks += 1;
         }
+        self.neighbours.looked(cx.now, link, looks);
         self.neighbours.pump(cx.now, link, &mut self.database, fx);
         Ok(())
     }
 
     fn find(&mut self, cx: &Cx<'_>, link: LinkId, question: v1::Find, fx: &mut Vec<Effect>) {
+        self.neighbours.looked(cx.now, link, 1);
         if self.send_if_known(link, question.target) {
             self.neighbours.pump(cx.now, link, &mut self.database, fx);
         } else if let Some(frame) = self.lookups.pass_on(cx.now, question) {
