@@ -126,6 +126,11 @@ pub enum BadName {
 pub struct NodeAddr(pub u64);
 
 /// Eight bytes, little endian, on the wire: an address is a hash, so a varint would only make it longer.
+impl NodeAddr {
+    /// Not a node: what is on its way to several. No name has this address.
+    pub const MANY: Self = Self(0);
+}
+
 impl Serialize for NodeAddr {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         postcard::fixint::le::serialize(&self.0, serializer)

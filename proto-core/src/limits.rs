@@ -221,12 +221,21 @@ pub const RECEIVERS_MAX: usize = 16_384;
 /// Most sends to a list that are not answered yet. More: rejected as busy.
 pub const LISTS_MAX: usize = 4_096;
 
+// ---- parcels
+
+/// Most bytes of a machine's part of a parcel's header. More: rejected as too large.
+pub const PARCEL_HEAD_MAX: usize = 400;
+/// Most receivers of one frame that is for several. More: further frames.
+pub const CAST_NODES_MAX: usize = 24;
+
 // ---- directory
 
 /// Most bytes of offers in one piece of what a node tells another; one offer may exceed it. More: another piece.
 pub const OFFER_PIECE_BYTES: usize = 32 * 1_024;
 /// Pieces under way to one node. More: they wait for an outcome.
 pub const OFFER_PIECES: usize = 4;
+/// Time that one piece may take to a node. Longer: it counts as lost.
+pub const OFFER_DEADLINE: Duration = Duration::from_secs(30);
 /// Pause before a node is told, or asked, again after something was lost.
 pub const OFFER_PAUSE: Duration = Duration::from_secs(1);
 
@@ -270,6 +279,8 @@ const _: () = {
     assert!(MESSAGE_DEADLINE.as_secs() <= MESSAGE_DEADLINE_MAX.as_secs(), "the default deadline must be allowed");
     assert!(PACE_MIN <= PACE_INITIAL && PACE_INITIAL <= FLOW_WINDOW, "a flow begins within its bounds");
     assert!(66 + 11 * REFUSALS_PER_ACK <= HEADER_MAX, "an acknowledgement must fit a header");
+    assert!(66 + PARCEL_HEAD_MAX <= HEADER_MAX, "a parcel's header must fit");
+    assert!(32 + 23 * CAST_NODES_MAX + PARCEL_HEAD_MAX <= HEADER_MAX, "a header for several must fit");
     assert!(FLOW_WINDOW <= FLOW_QUEUE_MESSAGES, "what is in flight is part of what waits");
     assert!(
         CLIENTS_MAX * MAILBOX_BYTES_MIN <= INBOX_BYTES,

@@ -407,7 +407,10 @@ impl Channel {
                 | Kind::Want
                 | Kind::Find
                 | Kind::Probe
-                | Kind::ProbeReply => emplace(fx, || Effect::Frame { link, frame }),
+                | Kind::ProbeReply
+                | Kind::Parcel
+                | Kind::ParcelAck
+                | Kind::Cast => emplace(fx, || Effect::Frame { link, frame }),
                 Kind::Ping => {
                     let Ping { id, stamp } = frame.header()?;
                     let pong = Frame::new(Kind::Pong, &Pong { id, stamp });
@@ -484,7 +487,10 @@ fn greeted(own: &Own, frame: &Encoded) -> Progress {
         | Kind::Data
         | Kind::Ack
         | Kind::Probe
-        | Kind::ProbeReply => Err(Violation::Unexpected { kind: frame.kind() as u8 }),
+        | Kind::ProbeReply
+        | Kind::Parcel
+        | Kind::ParcelAck
+        | Kind::Cast => Err(Violation::Unexpected { kind: frame.kind() as u8 }),
     };
     decoded.unwrap_or_else(|violation| Progress::Over(violation.into()))
 }

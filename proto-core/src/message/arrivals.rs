@@ -12,7 +12,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 use bytes::Bytes;
 
 use super::{
-    env::{Env, Parcel},
+    env::{Env, Heading, Parcel, Place},
     inbox::Inbox,
     inflow::{Inflow, Served},
     local::Local,
@@ -28,7 +28,6 @@ use crate::{
     probe::Counter,
     time::Time,
     timers::earlier,
-    wire::v1,
 };
 
 /// All that this node receives. See the module's first lines.
@@ -67,18 +66,18 @@ impl Arrivals {
     }
 
     /// Takes in a message from another node.
-    pub(super) fn data(&mut self, env: &mut Env<'_>, data: &v1::Data<'_>, body: Bytes) {
-        if !is_sound(env, data) {
+    pub(super) fn arrived(&mut self, env: &mut Env<'_>, place: &Place, heading: Heading<'_>, body: Bytes) {
+        if !is_sound(env, place, heading) {
             env.probe.count(Counter::DroppedMalformed);
             return;
         }
-        if data.dst_incarnation != env.me.incarnation {
+        if place.dst_incarnation != env.me.incarnation {
             env.probe.count(Counter::OtherLife);
             return;
         }
-        let Some(handle) = self.flow(env, data) else { return };
+        let Some(handle) = self.flow(env, place) else { return };
         let Some(flow) = self.flows.get_mut(handle) else { return };
-        if flow.arrive(env, &mut self.inbox, data, body) && !flow.queued {
+        if flow.arrive(env, &mut self.inbox, place, heading, body) && !flow.queued {
             flow.queued = true;
             self.turns.push_back(Source::Flow(handle));
         }
@@ -179,14 +178,14 @@ impl Arrivals {
 
     /// The flow that a message belongs to; `None` if it comes from a life that does not count, or nobody new can be
     /// remembered.
-    fn flow(&mut self, env: &mut Env<'_>, data: &v1::Data<'_>) -> Option<Handle<Inflow>> {
-        let (from, life) = (data.transit.src, data.src_incarnation);
+    fn flow(&mut self, env: &mut Env<'_>, place: &Place) -> Option<Handle<Inflow>> {
+        let (from, life) = (place.src, place.src_incarnation);
         let told = env.lives.known(from, env.now);
         if told.is_some_and(|told| told != life) {
             env.probe.count(Counter::OtherLife);
             return None;
         }
-        let floor = data.seq.0 - u64::from(data.behind);
+        let floor = place.seq.0 - u64::from(place.behind);
         let Some(&handle) = self.by_node.get(&from) else {
             let path = env.me.path_to(from);
             let handle = self.flows.insert(Inflow::new(from, path, life, floor, env.now)).ok()?;
@@ -238,10 +237,14 @@ impl Arrivals {
 }
 
 /// Whether a header can come from a node that keeps the protocol.
-fn is_sound(env: &Env<'_>, data: &v1::Data<'_>) -> bool {
-    let (seq, behind) = (data.seq.0, u64::from(data.behind));
-    data.transit.src != env.me.addr
+fn is_sound(env: &Env<'_>, place: &Place, heading: Heading<'_>) -> bool {
+    let (seq, behind) = (place.seq.0, u64::from(place.behind));
+    let from_somebody = match heading {
+        Heading::Clients { to: _, from } => from.len() <= CLIENT_NAME_MAX,
+        Heading::Machine(_) => true,
+    };
+    place.src != env.me.addr
         && (1..u64::MAX / 2).contains(&seq)
         && behind < seq.min(FLOW_WINDOW as u64)
-        && data.from_client.len() <= CLIENT_NAME_MAX
+        && from_somebody
 }

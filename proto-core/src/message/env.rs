@@ -12,9 +12,9 @@ use super::{
 use crate::{
     collections::emplace,
     error::Rejected,
-    id::{Incarnation, NodeAddr},
+    id::{Incarnation, NodeAddr, Seq},
     limits::CLIENT_NAME_MAX,
-    node::{Config, Outcome},
+    node::{Client, Config, Message, Outcome},
     probe::Probe,
     time::Time,
     wire::{
@@ -30,12 +30,14 @@ pub(super) struct Me {
     pub(super) incarnation: Incarnation,
     /// Links that a frame may cross after the one it is sent on.
     hops_left: u8,
+    /// Whose flows these are; `None`: the application's.
+    pub(super) port: Option<v1::Port>,
 }
 
 impl Me {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, port: Option<v1::Port>) -> Self {
         let hops_left = config.route.max_hops.saturating_sub(1);
-        Self { addr: config.name.addr(), incarnation: config.incarnation, hops_left }
+        Self { addr: config.name.addr(), incarnation: config.incarnation, hops_left, port }
     }
 
     /// The route's part of a header for `dst`.
@@ -43,11 +45,82 @@ impl Me {
         v1::Transit { hops_left: self.hops_left, dst, src: self.addr, flow: path }
     }
 
-    /// The path number of everything that goes from here to `dst`: one pair of nodes keeps to one path, so its messages
-    /// stay in order; different pairs spread over the paths.
+    /// The path number of everything that goes from here to `dst`.
     pub(super) fn path_to(&self, dst: NodeAddr) -> u16 {
-        let mixed = (self.addr.0 ^ dst.0.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        u16::try_from(mixed >> 48).unwrap_or(u16::MAX)
+        path_between(self.addr, dst)
+    }
+}
+
+/// The path number of everything that goes from one node to another: one pair of nodes keeps to one path, so what it says
+/// stays in order; different pairs spread over the paths.
+pub(crate) fn path_between(src: NodeAddr, dst: NodeAddr) -> u16 {
+    let mixed = (src.0 ^ dst.0.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    u16::try_from(mixed >> 48).unwrap_or(u16::MAX)
+}
+
+/// Where a message or parcel belongs: its flow, and its place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The sender.
+    pub src: NodeAddr,
+    /// The sender's life.
+    pub src_incarnation: Incarnation,
+    /// The life of this node that the flow is with.
+    pub dst_incarnation: Incarnation,
+    /// The number in the flow.
+    pub seq: Seq,
+    /// How far below `seq` the oldest one lies whose outcome the sender still awaits.
+    pub behind: u32,
+}
+
+impl From<&v1::Data<'_>> for Place {
+    fn from(data: &v1::Data<'_>) -> Self {
+        let v1::Data { transit, src_incarnation, dst_incarnation, seq, behind, to_client: _, from_client: _ } = *data;
+        Self { src: transit.src, src_incarnation, dst_incarnation, seq, behind }
+    }
+}
+
+impl From<&v1::Parcel> for Place {
+    fn from(parcel: &v1::Parcel) -> Self {
+        let v1::Parcel { transit, port: _, src_incarnation, dst_incarnation, seq, behind } = *parcel;
+        Self { src: transit.src, src_incarnation, dst_incarnation, seq, behind }
+    }
+}
+
+/// What a message says beside its payload, as it arrives.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Heading<'a> {
+    /// The clients at both ends; empty: the node itself.
+    Clients { to: &'a str, from: &'a str },
+    /// A machine's part of the header.
+    Machine(&'a Bytes),
+}
+
+/// The same, to keep.
+#[derive(Clone, Debug)]
+pub(super) enum Label {
+    Clients { to: Option<Arc<str>>, from: Option<Arc<str>> },
+    Machine(Bytes),
+}
+
+impl Heading<'_> {
+    pub(super) fn to_label(self) -> Label {
+        let owned = |client: &str| (!client.is_empty()).then(|| Arc::from(client));
+        match self {
+            Heading::Clients { to, from } => Label::Clients { to: owned(to), from: owned(from) },
+            Heading::Machine(head) => Label::Machine(Bytes::copy_from_slice(head)),
+        }
+    }
+}
+
+impl Label {
+    pub(super) fn heading(&self) -> Heading<'_> {
+        match self {
+            Self::Clients { to, from } => {
+                Heading::Clients { to: to.as_deref().unwrap_or_default(), from: from.as_deref().unwrap_or_default() }
+            }
+            Self::Machine(head) => Heading::Machine(head),
+        }
     }
 }
 
@@ -64,8 +137,33 @@ pub(super) struct Env<'a> {
 
 impl Env<'_> {
     /// Books the outcome of a message, and tells the application if it wants to know.
-    pub(super) fn settle(&mut self, report: Report, outcome: Outcome) {
-        self.ledger.settle(report, outcome, self.probe, self.fx);
+    pub(super) fn settle(&mut self, report: Report, node: NodeAddr, outcome: Outcome) {
+        self.ledger.settle(report, node, outcome, self.probe, self.fx);
+    }
+
+    /// Hands a message over to whoever it is for.
+    #[inline]
+    pub(super) fn deliver(
+        &mut self,
+        from: NodeAddr,
+        incarnation: Incarnation,
+        seq: Seq,
+        to_client: Option<Client>,
+        heading: Heading<'_>,
+        payload: Bytes,
+    ) {
+        match heading {
+            Heading::Clients { to: _, from: client } => {
+                let from_client = (!client.is_empty()).then(|| Arc::from(client));
+                emplace(self.fx, || {
+                    Effect::Deliver(Message { from, incarnation, seq, from_client, to_client, payload })
+                });
+            }
+            Heading::Machine(head) => {
+                let head = head.clone();
+                emplace(self.fx, || Effect::Received { from, incarnation, seq, head, body: payload });
+            }
+        }
     }
 
     /// Sends a frame on its way.
@@ -75,12 +173,11 @@ impl Env<'_> {
     }
 }
 
-/// A message of this node's application, as long as its outcome is open.
+/// A message of this node, as long as its outcome is open.
 #[derive(Clone, Debug)]
 pub(super) struct Parcel {
     pub(super) payload: Bytes,
-    pub(super) to_client: Option<Arc<str>>,
-    pub(super) from_client: Option<Arc<str>>,
+    pub(super) label: Label,
     pub(super) deadline: Time,
     pub(super) report: Report,
 }

@@ -13,6 +13,7 @@ use alloc::sync::Arc;
 
 use super::{
     clients::{Clients, Shelved},
+    env::Heading,
     shelf::Shelf,
 };
 use crate::{
@@ -64,10 +65,12 @@ impl Inbox {
     }
 
     /// Takes a place for a message, if the application wants it and has room.
-    pub(super) fn admit(&mut self, now: Time, to_client: &str, len: usize) -> Admission {
+    pub(super) fn admit(&mut self, now: Time, heading: Heading<'_>, len: usize) -> Admission {
         if self.draining {
             return Admission::Refused(RefusalCode::ShuttingDown);
         }
+        // A machine takes everything at once.
+        let Heading::Clients { to: to_client, from: _ } = heading else { return Admission::Taken(None) };
         if len > self.max_payload {
             return Admission::Refused(RefusalCode::TooLarge);
         }

@@ -7,21 +7,19 @@
 //!
 //! Bounds: [`FLOW_WINDOW`] numbers ahead of the next one, which also bounds the refusals; bytes by the [`Inbox`].
 
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
+use alloc::{boxed::Box, collections::VecDeque};
 
 use bytes::Bytes;
 
 use super::{
-    Effect,
-    env::{Env, Me},
+    env::{Env, Heading, Label, Me, Place},
     inbox::{Admission, Inbox, NoRoom},
     view::InflowView,
 };
 use crate::{
-    collections::emplace,
     id::{Incarnation, NodeAddr, Seq},
     limits::{COPY_MAX, FLOW_IDLE, FLOW_WINDOW, REFUSALS_PER_ACK},
-    node::{Client, Message},
+    node::Client,
     probe::Counter,
     time::Time,
     wire::{
@@ -60,8 +58,7 @@ pub(super) struct Inflow {
 #[derive(Debug)]
 struct Arrived {
     payload: Bytes,
-    to_client: Option<Arc<str>>,
-    from_client: Option<Arc<str>>,
+    label: Label,
 }
 
 /// What became of the message whose turn it was.
@@ -128,10 +125,17 @@ impl Inflow {
     }
 
     /// Takes in a message. `true`: the flow waits for room in the inbox.
-    pub(super) fn arrive(&mut self, env: &mut Env<'_>, inbox: &mut Inbox, data: &v1::Data<'_>, body: Bytes) -> bool {
+    pub(super) fn arrive(
+        &mut self,
+        env: &mut Env<'_>,
+        inbox: &mut Inbox,
+        place: &Place,
+        heading: Heading<'_>,
+        body: Bytes,
+    ) -> bool {
         self.heard = env.now;
-        let seq = data.seq.0;
-        self.raise_floor(seq - u64::from(data.behind));
+        let seq = place.seq.0;
+        self.raise_floor(seq - u64::from(place.behind));
         let served = self.serve_all(env, inbox);
         if seq < self.next {
             env.probe.count(Counter::MessagesDuplicate);
@@ -139,11 +143,11 @@ impl Inflow {
         }
         // The one whose turn it is needs no room to wait in; it may be what all that holds the room waits for.
         if seq == self.next && served == Served::Missing {
-            match inbox.admit(env.now, data.to_client, body.len()) {
-                Admission::Full => self.keep(env, inbox, data, body),
+            match inbox.admit(env.now, heading, body.len()) {
+                Admission::Full => self.keep(env, inbox, seq, heading, body),
                 Admission::Taken(client) => {
                     self.take_front(inbox);
-                    self.deliver(env, client, owned(data.from_client), body);
+                    self.deliver(env, client, heading, body);
                 }
                 Admission::Refused(code) => {
                     self.take_front(inbox);
@@ -151,7 +155,7 @@ impl Inflow {
                 }
             }
         } else {
-            self.keep(env, inbox, data, body);
+            self.keep(env, inbox, seq, heading, body);
         }
         self.serve_all(env, inbox) == Served::Full
     }
@@ -161,12 +165,11 @@ impl Inflow {
         loop {
             match self.early.front() {
                 Some(Some(arrived)) => {
-                    let client = arrived.to_client.as_deref().unwrap_or_default();
-                    match inbox.admit(env.now, client, arrived.payload.len()) {
+                    match inbox.admit(env.now, arrived.label.heading(), arrived.payload.len()) {
                         Admission::Full => return Served::Full,
                         Admission::Taken(client) => {
                             if let Some(arrived) = self.take_front(inbox) {
-                                self.deliver(env, client, arrived.from_client, arrived.payload);
+                                self.deliver(env, client, arrived.label.heading(), arrived.payload);
                             }
                         }
                         Admission::Refused(code) => {
@@ -211,7 +214,10 @@ impl Inflow {
             window,
             refused: self.refused.iter().take(REFUSALS_PER_ACK).copied().collect(),
         };
-        Frame::new(Kind::Ack, &header)
+        match me.port {
+            None => Frame::new(Kind::Ack, &header),
+            Some(port) => Frame::new(Kind::ParcelAck, &v1::ParcelAck { ack: header, port }),
+        }
     }
 
     /// The sender's path number, for answers.
@@ -255,18 +261,9 @@ impl Inflow {
         }
     }
 
-    fn deliver(&mut self, env: &mut Env<'_>, to_client: Option<Client>, from_client: Option<Arc<str>>, body: Bytes) {
+    fn deliver(&mut self, env: &mut Env<'_>, to_client: Option<Client>, heading: Heading<'_>, body: Bytes) {
         env.probe.count(Counter::MessagesDelivered);
-        emplace(env.fx, || {
-            Effect::Deliver(Message {
-                from: self.from,
-                incarnation: self.life,
-                seq: Seq(self.next),
-                from_client,
-                to_client,
-                payload: body,
-            })
-        });
+        env.deliver(self.from, self.life, Seq(self.next), to_client, heading, body);
         self.next += 1;
     }
 
@@ -279,8 +276,8 @@ impl Inflow {
     }
 
     /// Keeps a message until its turn. One that is too far ahead, or for which there is no room, counts as never arrived.
-    fn keep(&mut self, env: &mut Env<'_>, inbox: &mut Inbox, data: &v1::Data<'_>, body: Bytes) {
-        let Some(index) = usize::try_from(data.seq.0 - self.next).ok().filter(|&index| index < FLOW_WINDOW) else {
+    fn keep(&mut self, env: &mut Env<'_>, inbox: &mut Inbox, seq: u64, heading: Heading<'_>, body: Bytes) {
+        let Some(index) = usize::try_from(seq - self.next).ok().filter(|&index| index < FLOW_WINDOW) else {
             return;
         };
         if matches!(self.early.get(index), Some(Some(_))) {
@@ -297,8 +294,7 @@ impl Inflow {
             self.early.resize_with(index + 1, || None);
         }
         let payload = if body.len() <= COPY_MAX { Bytes::copy_from_slice(&body) } else { body };
-        self.early[index] =
-            Some(Arrived { payload, to_client: owned(data.to_client), from_client: owned(data.from_client) });
+        self.early[index] = Some(Arrived { payload, label: heading.to_label() });
     }
 
     /// Takes the first slot away. `next` is the caller's to move.
@@ -327,8 +323,4 @@ impl Inflow {
         };
         (0..64).filter(|bit| is_here(upto + 2 + bit)).fold(0, |bits, bit| bits | 1 << bit)
     }
-}
-
-fn owned(client: &str) -> Option<Arc<str>> {
-    (!client.is_empty()).then(|| Arc::from(client))
 }

@@ -24,6 +24,8 @@ pub(super) enum Report {
     One(Token),
     /// The sender to a list, of which this is one receiver.
     Listed { list: Handle<List>, index: u32 },
+    /// The machine that sent this parcel.
+    Parcel(u64),
 }
 
 /// A send to a list, not answered yet.
@@ -73,7 +75,14 @@ impl Ledger {
     }
 
     /// Books the outcome of a message, and answers if nothing is missing any more.
-    pub(super) fn settle(&mut self, report: Report, outcome: Outcome, probe: &mut Probe, fx: &mut Vec<Effect>) {
+    pub(super) fn settle(
+        &mut self,
+        report: Report,
+        node: NodeAddr,
+        outcome: Outcome,
+        probe: &mut Probe,
+        fx: &mut Vec<Effect>,
+    ) {
         self.open = self.open.saturating_sub(1);
         match outcome {
             Outcome::Delivered => {}
@@ -83,6 +92,7 @@ impl Ledger {
         match report {
             Report::Nobody => {}
             Report::One(token) => fx.push(Effect::Done { token, answer: Box::new(Answer::Sent(outcome)) }),
+            Report::Parcel(id) => fx.push(Effect::Settled { id, node, outcome }),
             Report::Listed { list, index } => self.settle_listed(list, index, outcome, fx),
         }
     }

@@ -4,7 +4,6 @@
 //! messages are taken out; since nothing can be lost, its outcome is never unknown. Bounds: `FLOW_QUEUE_MESSAGES`, `FLOW_QUEUE_BYTES`.
 
 use super::{
-    Effect,
     env::{Env, Parcel, refused},
     inbox::{Admission, Inbox},
     inflow::Served,
@@ -15,7 +14,7 @@ use crate::{
     error::Rejected,
     id::Seq,
     limits::{FLOW_QUEUE_BYTES, FLOW_QUEUE_MESSAGES},
-    node::{Message, Outcome},
+    node::Outcome,
     probe::Counter,
     time::Time,
 };
@@ -74,7 +73,7 @@ impl Local {
     pub(super) fn expire(&mut self, env: &mut Env<'_>) {
         while let Some(parcel) = self.waiting.take_due(env.now) {
             self.bytes -= parcel.payload.len();
-            env.settle(parcel.report, Outcome::Rejected(Rejected::ReceiverBusy));
+            env.settle(parcel.report, env.me.addr, Outcome::Rejected(Rejected::ReceiverBusy));
         }
         self.waiting.close_gaps(|parcel| parcel.deadline);
     }
@@ -85,24 +84,17 @@ impl Local {
     }
 
     fn try_settle(&mut self, env: &mut Env<'_>, inbox: &mut Inbox, parcel: &Parcel) -> Served {
-        let to_client = parcel.to_client.as_deref().unwrap_or_default();
-        match inbox.admit(env.now, to_client, parcel.payload.len()) {
+        match inbox.admit(env.now, parcel.label.heading(), parcel.payload.len()) {
             Admission::Full => return Served::Full,
             Admission::Refused(code) => {
-                env.settle(parcel.report, Outcome::Rejected(refused(code, parcel.payload.len())))
+                env.settle(parcel.report, env.me.addr, Outcome::Rejected(refused(code, parcel.payload.len())))
             }
             Admission::Taken(to_client) => {
                 env.probe.count(Counter::MessagesDelivered);
-                env.fx.push(Effect::Deliver(Message {
-                    from: env.me.addr,
-                    incarnation: env.me.incarnation,
-                    seq: self.next,
-                    from_client: parcel.from_client.clone(),
-                    to_client,
-                    payload: parcel.payload.clone(),
-                }));
+                let (me, payload) = (env.me, parcel.payload.clone());
+                env.deliver(me.addr, me.incarnation, self.next, to_client, parcel.label.heading(), payload);
                 self.next = self.next.next();
-                env.settle(parcel.report, Outcome::Delivered);
+                env.settle(parcel.report, env.me.addr, Outcome::Delivered);
             }
         }
         Served::Yes

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{
     Effect, Event,
     arrivals::Arrivals,
-    env::{Env, Me, Parcel, client},
+    env::{Env, Heading, Label, Me, Parcel, Place, client},
     ledger::{Ledger, Report},
     lives::Lives,
     outflows::Outflows,
@@ -18,11 +18,12 @@ use crate::{
     cx::Cx,
     error::Rejected,
     id::{NodeAddr, Token},
-    limits::{FLOW_SWEEP, MESSAGE_DEADLINE_MAX, RECEIVERS_MAX},
+    limits::{FLOW_SWEEP, MESSAGE_DEADLINE_MAX, PARCEL_HEAD_MAX, PAYLOAD_HARD_MAX, RECEIVERS_MAX},
     node::{Config, Outcome, Send},
     probe::Counter,
     time::Time,
     timers::earlier,
+    wire::v1::Port,
 };
 
 /// What this node has sent and not heard of, and what it has received and not handed on. See the module's first lines.
@@ -40,14 +41,24 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// No flows yet.
+    /// No flows yet, between applications.
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        Self::with_port(config, None)
+    }
+
+    /// No flows yet, between machines.
+    #[must_use]
+    pub fn of_port(config: &Config, port: Port) -> Self {
+        Self::with_port(config, Some(port))
+    }
+
+    fn with_port(config: &Config, port: Option<Port>) -> Self {
         let [a, b, c, d, e, f, g, h, ..] = config.seed;
         let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
         Self {
-            me: Me::new(config),
-            max_payload: config.message.max_payload,
+            me: Me::new(config, port),
+            max_payload: if port.is_some() { PAYLOAD_HARD_MAX } else { config.message.max_payload },
             draining: false,
             ledger: Ledger::new(),
             lives: Lives::new(seed),
@@ -67,6 +78,29 @@ impl Messages {
             cx.probe.count(Counter::MessagesRefused);
         }
         result
+    }
+
+    /// Sends a parcel to the same machine of another node. With an `id` its outcome comes as [`Effect::Settled`].
+    ///
+    /// # Errors
+    /// [`Rejected`]: nothing was sent.
+    pub fn post(
+        &mut self,
+        cx: &mut Cx<'_>,
+        to: NodeAddr,
+        id: Option<u64>,
+        head: Bytes,
+        body: Bytes,
+        deadline: Duration,
+        fx: &mut Vec<Effect>,
+    ) -> Result<(), Rejected> {
+        if head.len() > PARCEL_HEAD_MAX {
+            return Err(Rejected::TooLarge { len: head.len() as u64, limit: PARCEL_HEAD_MAX as u64 });
+        }
+        self.admit(body.len(), deadline)?;
+        let deadline = cx.now + deadline.min(MESSAGE_DEADLINE_MAX);
+        let report = id.map_or(Report::Nobody, Report::Parcel);
+        self.dispatch(cx, to, Parcel { payload: body, label: Label::Machine(head), deadline, report }, fx)
     }
 
     /// Sends one message to several nodes; one [`Effect::Done`] with every outcome.
@@ -93,10 +127,11 @@ impl Messages {
         let deadline = cx.now + deadline.min(MESSAGE_DEADLINE_MAX);
         for (index, node) in (0..).zip(to) {
             let report = Report::Listed { list, index };
-            let parcel = Parcel { payload: payload.clone(), to_client: None, from_client: None, deadline, report };
+            let label = Label::Clients { to: None, from: None };
+            let parcel = Parcel { payload: payload.clone(), label, deadline, report };
             if let Err(rejected) = self.dispatch(cx, node, parcel, fx) {
                 self.ledger.begin();
-                self.ledger.settle(report, Outcome::Rejected(rejected), cx.probe, fx);
+                self.ledger.settle(report, node, Outcome::Rejected(rejected), cx.probe, fx);
             }
         }
         Ok(())
@@ -119,6 +154,7 @@ impl Messages {
             Event::Reachable { .. }
             | Event::Rerouted { .. }
             | Event::Data { .. }
+            | Event::Parcel { .. }
             | Event::Ack(_)
             | Event::Consumed { .. }
             | Event::Drain => {}
@@ -127,7 +163,14 @@ impl Messages {
         let mut env = Env { now, me, lives, ledger, probe: cx.probe, fx };
         match event {
             Event::Data { header, body } => {
-                arrivals.data(&mut env, &header, body);
+                let heading = Heading::Clients { to: header.to_client, from: header.from_client };
+                arrivals.arrived(&mut env, &Place::from(&header), heading, body);
+                if !arrivals.is_empty() {
+                    self.sweep_at.get_or_insert(now + FLOW_SWEEP);
+                }
+            }
+            Event::Parcel { place, head, body } => {
+                arrivals.arrived(&mut env, &place, Heading::Machine(&head), body);
                 if !arrivals.is_empty() {
                     self.sweep_at.get_or_insert(now + FLOW_SWEEP);
                 }
@@ -208,8 +251,7 @@ impl Messages {
         self.admit(payload.len(), deadline)?;
         let parcel = Parcel {
             payload,
-            to_client: client(to_client)?,
-            from_client: client(from_client)?,
+            label: Label::Clients { to: client(to_client)?, from: client(from_client)? },
             deadline: cx.now + deadline.min(MESSAGE_DEADLINE_MAX),
             report: if report { Report::One(token) } else { Report::Nobody },
         };

@@ -30,6 +30,13 @@
 //! 5. The sender says in every message which number is the oldest that it still awaits. The receiver skips what is older
 //!    and missing, and a new flow at the receiver begins there; so what it acknowledges by skipping is never awaited.
 //!
+//! # Parcels
+//!
+//! The machines above use the same flows for what they say to each other: one [`Messages`] for each
+//! [`v1::Port`], whose parcels are handed over as they come, because such a machine takes everything. Nothing of an
+//! application or of another machine is ever in their way. Parcels of one content for several nodes leave together, as a
+//! [`v1::Cast`]; each has its number in the flow to its receiver, and is sent again alone if it was lost.
+//!
 //! # Who is trusted with what
 //!
 //! `from` and the rest of a header are vouched for hop by hop, by the members of the mesh: links are encrypted and prove
@@ -57,6 +64,8 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use env::Place;
+pub(crate) use env::path_between;
 pub use messages::Messages;
 pub use view::{Backlog, InflowView, OutflowView};
 
@@ -65,8 +74,8 @@ use alloc::boxed::Box;
 use bytes::Bytes;
 
 use crate::{
-    id::{Incarnation, NodeAddr, Token},
-    node::{Answer, Mailbox, Message},
+    id::{Incarnation, NodeAddr, Seq, Token},
+    node::{Answer, Mailbox, Message, Outcome},
     wire::{Frame, v1},
 };
 
@@ -77,6 +86,15 @@ pub enum Event<'a> {
     Data {
         /// Its header.
         header: v1::Data<'a>,
+        /// Its payload.
+        body: Bytes,
+    },
+    /// A parcel of this port arrived for this node.
+    Parcel {
+        /// Its place in its flow.
+        place: Place,
+        /// The machine's part of its header.
+        head: Bytes,
         /// Its payload.
         body: Bytes,
     },
@@ -122,8 +140,39 @@ pub enum Effect {
         /// The frame.
         frame: Frame,
     },
+    /// Send a parcel along the route to its destination; together with others of the same content, if there are.
+    Cast {
+        /// The destination.
+        to: v1::CastTo,
+        /// The content.
+        head: Bytes,
+        /// The content's payload.
+        body: Bytes,
+    },
     /// Hand a message to the application.
     Deliver(Message),
+    /// Hand a parcel to the machine whose port this is.
+    Received {
+        /// The sending node.
+        from: NodeAddr,
+        /// Which life of it.
+        incarnation: Incarnation,
+        /// The parcel's number in that life's flow to this node.
+        seq: Seq,
+        /// The machine's part of its header.
+        head: Bytes,
+        /// Its payload.
+        body: Bytes,
+    },
+    /// The outcome of a parcel.
+    Settled {
+        /// The number it was given.
+        id: u64,
+        /// The receiver.
+        node: NodeAddr,
+        /// What became of it.
+        outcome: Outcome,
+    },
     /// Answer a command.
     Done {
         /// The command's token.

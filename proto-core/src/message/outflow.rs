@@ -16,7 +16,8 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::{
-    env::{Env, Parcel, refused},
+    Effect,
+    env::{Env, Label, Parcel, refused},
     line::Line,
     pace::Pace,
     rto::Rto,
@@ -30,7 +31,10 @@ use crate::{
     probe::Counter,
     time::Time,
     timers::earlier,
-    wire::{Frame, v1},
+    wire::{
+        Frame,
+        v1::{self, Port},
+    },
 };
 
 /// Selectively acknowledged messages above a hole that prove it lost.
@@ -262,7 +266,7 @@ impl Outflow {
         }
         self.life = Some(life);
         while let Some(flying) = self.flight.pop() {
-            env.settle(flying.parcel.report, Outcome::Unknown);
+            env.settle(flying.parcel.report, self.to, Outcome::Unknown);
         }
         self.bytes -= self.flight_bytes;
         self.flight_bytes = 0;
@@ -299,7 +303,7 @@ impl Outflow {
         if !flying.again && !flying.held {
             *newest = (*newest).max(Some(flying.sent));
         }
-        env.settle(flying.parcel.report, outcome);
+        env.settle(flying.parcel.report, self.to, outcome);
     }
 
     fn mark_held(&mut self, ack: &v1::Ack, newest: &mut Option<Time>) {
@@ -351,13 +355,13 @@ impl Outflow {
         };
         while let Some(parcel) = self.waiting.take_due(env.now) {
             self.bytes -= parcel.payload.len();
-            env.settle(parcel.report, Outcome::Rejected(cause));
+            env.settle(parcel.report, self.to, Outcome::Rejected(cause));
         }
         self.waiting.close_gaps(|parcel| parcel.deadline);
         while let Some(Flying { parcel, .. }) = self.flight.take_due(env.now) {
             self.bytes -= parcel.payload.len();
             self.flight_bytes -= parcel.payload.len();
-            env.settle(parcel.report, Outcome::Unknown);
+            env.settle(parcel.report, self.to, Outcome::Unknown);
         }
         if self.gap_unknown_to_receiver() {
             self.transmit_again(env, self.flight.first());
@@ -462,16 +466,25 @@ impl Outflow {
     #[inline]
     fn forward(&self, env: &mut Env<'_>, seq: u64, parcel: &Parcel) -> bool {
         let (Some(life), Ok(behind)) = (self.life, u32::try_from(seq - self.flight.first())) else { return false };
-        let header = v1::Data {
-            transit: env.me.transit(self.to, self.path),
-            src_incarnation: env.me.incarnation,
-            dst_incarnation: life,
-            seq: Seq(seq),
-            behind,
-            to_client: name(parcel.to_client.as_ref()),
-            from_client: name(parcel.from_client.as_ref()),
-        };
-        env.forward(self.to, self.path, Frame::data(&header, parcel.payload.clone()));
+        let (transit, src_incarnation) = (env.me.transit(self.to, self.path), env.me.incarnation);
+        let (dst_incarnation, seq, payload) = (life, Seq(seq), parcel.payload.clone());
+        match (&parcel.label, env.me.port) {
+            (Label::Machine(head), Some(Port::Topics)) => {
+                let to = v1::CastTo { node: self.to, incarnation: dst_incarnation, seq, behind };
+                env.fx.push(Effect::Cast { to, head: head.clone(), body: payload });
+            }
+            (Label::Machine(head), port) => {
+                let port = port.unwrap_or(Port::Directory);
+                let header = v1::Parcel { transit, port, src_incarnation, dst_incarnation, seq, behind };
+                env.forward(self.to, self.path, Frame::parcel(&header, head, payload));
+            }
+            (Label::Clients { to, from }, _) => {
+                let (to_client, from_client) = (name(to.as_ref()), name(from.as_ref()));
+                let header =
+                    v1::Data { transit, src_incarnation, dst_incarnation, seq, behind, to_client, from_client };
+                env.forward(self.to, self.path, Frame::data(&header, payload));
+            }
+        }
         true
     }
 

@@ -66,7 +66,10 @@ impl Node {
             | Kind::Data
             | Kind::Ack
             | Kind::Probe
-            | Kind::ProbeReply => return Err(Violation::Unexpected { kind: frame.kind() as u8 }),
+            | Kind::ProbeReply
+            | Kind::Parcel
+            | Kind::ParcelAck
+            | Kind::Cast => return Err(Violation::Unexpected { kind: frame.kind() as u8 }),
         }
         Ok(())
     }
@@ -74,6 +77,13 @@ impl Node {
     /// A frame on its way from one end to the other. Only its [`v1::Transit`] is read unless it is for this node.
     fn dispatch_through(&mut self, link: LinkId, frame: Encoded) -> Result<(), Violation> {
         let transit = frame.transit()?;
+        let for_several = frame.kind() == Kind::Cast && (transit.dst == NodeAddr::MANY || transit.dst == self.addr);
+        if for_several {
+            if self.take_cast(link, frame).is_err() {
+                self.probe.count(Counter::DroppedMalformed);
+            }
+            return Ok(());
+        }
         if transit.dst == self.addr {
             // Its source may be far away, so no neighbour is to blame if it cannot be read.
             if self.take(frame).is_err() {
@@ -110,6 +120,8 @@ impl Node {
         match frame.kind() {
             Kind::Data => self.take_data(frame)?,
             Kind::Ack => self.tell_messages(message::Event::Ack(frame.header()?)),
+            Kind::Parcel => self.take_parcel(frame)?,
+            Kind::ParcelAck => self.take_parcel_ack(&frame)?,
             Kind::Probe => self.reply(&frame.header()?, Place::Destination),
             Kind::ProbeReply => {
                 let Self { traces, rngs, probe, fx, last_now, .. } = self;
@@ -123,7 +135,8 @@ impl Node {
             | Kind::Advert
             | Kind::Summary
             | Kind::Want
-            | Kind::Find => return Err(Violation::Unexpected { kind: frame.kind() as u8 }),
+            | Kind::Find
+            | Kind::Cast => return Err(Violation::Unexpected { kind: frame.kind() as u8 }),
         }
         Ok(())
     }
@@ -146,7 +159,7 @@ impl Node {
         }
     }
 
-    fn count_drop(&mut self, why: DropReason) {
+    pub(super) fn count_drop(&mut self, why: DropReason) {
         self.probe.count(match why {
             DropReason::NoRoute => Counter::DroppedNoRoute,
             DropReason::HopLimit => Counter::DroppedHopLimit,

@@ -14,6 +14,7 @@ mod drain;
 mod input;
 mod mailbox;
 mod output;
+mod ports;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -27,8 +28,9 @@ pub use output::{Answer, Event, Found, Hop, Message, Outcome, Output, Record};
 
 use crate::{
     cx::Cx,
+    directory::{self, Directory},
     error::Misuse,
-    id::{NodeAddr, NodeName, Ticket, Token},
+    id::{Incarnation, NodeAddr, NodeName, Ticket, Token},
     limits::{INPUTS_PER_TURN, SETTLE_ROUNDS},
     link::{self, Links},
     message::{self, Messages},
@@ -48,6 +50,7 @@ use crate::{
 pub struct Node {
     name: NodeName,
     addr: NodeAddr,
+    incarnation: Incarnation,
     max_hops: u8,
     last_now: Time,
     probe: Probe,
@@ -57,6 +60,8 @@ pub struct Node {
     router: Router,
     messages: Messages,
     traces: Traces,
+    ports: ports::Ports,
+    directory: Directory,
     drain: drain::Drain,
     tickets: Tickets,
     out: VecDeque<Output>,
@@ -70,6 +75,7 @@ struct Rngs {
     router: Rng,
     messages: Rng,
     traces: Rng,
+    directory: Rng,
 }
 
 /// What the machines asked for and is not handed on yet. Always empty between calls; kept for its capacity.
@@ -79,12 +85,17 @@ struct Scratch {
     router: Vec<route::Effect>,
     messages: Vec<message::Effect>,
     traces: Vec<trace::Effect>,
+    directory: Vec<directory::Effect>,
 }
 
 impl Scratch {
     #[inline]
     const fn is_empty(&self) -> bool {
-        self.links.is_empty() && self.router.is_empty() && self.messages.is_empty() && self.traces.is_empty()
+        self.links.is_empty()
+            && self.router.is_empty()
+            && self.messages.is_empty()
+            && self.traces.is_empty()
+            && self.directory.is_empty()
     }
 }
 
@@ -109,15 +120,24 @@ impl Node {
         }
         Self {
             addr: config.name.addr(),
+            incarnation: config.incarnation,
             max_hops: config.route.max_hops,
             last_now: Time::ZERO,
             probe: Probe::new(),
-            rngs: Rngs { links: rng("links"), router: rng("router"), messages: rng("messages"), traces: rng("traces") },
+            rngs: Rngs {
+                links: rng("links"),
+                router: rng("router"),
+                messages: rng("messages"),
+                traces: rng("traces"),
+                directory: rng("directory"),
+            },
             pins,
             links,
             router: Router::new(&config),
             messages: Messages::new(&config),
             traces: Traces::new(),
+            ports: ports::Ports::new(&config, &root),
+            directory: Directory::new(),
             drain: drain::Drain::default(),
             tickets: Tickets::default(),
             out: VecDeque::with_capacity(INPUTS_PER_TURN),
@@ -333,6 +353,7 @@ impl Node {
     /// The earliest deadline of any machine.
     fn next_deadline(&self) -> Option<(Time, &'static str)> {
         let services = earlier(self.messages.poll_timeout(), self.traces.poll_timeout());
+        let services = earlier(services, earlier(self.ports.poll_timeout(), self.directory.poll_timeout()));
         let network = earlier(self.links.poll_timeout(), self.router.poll_timeout());
         earlier(earlier(network, services), self.drain.poll_timeout())
     }

@@ -1,16 +1,19 @@
 //! Hands on what the machines ask for, until nothing is left.
 
+use bytes::Bytes;
+
 use super::{Answer, Event, Node, Output, Record};
 use crate::{
     cx::Cx,
+    directory,
     error::CloseReason,
-    limits::HAND_OFFS_PER_INPUT,
+    limits::{HAND_OFFS_PER_INPUT, OFFER_DEADLINE},
     link::{self, Lane, LinkId},
     message,
     probe::Counter,
     route::{self, trace},
     secure::PinChange,
-    wire::Frame,
+    wire::{Frame, v1::Port},
 };
 
 impl Node {
@@ -21,13 +24,15 @@ impl Node {
     /// a bug. How much the network sends makes no chain longer.
     pub(super) fn settle(&mut self) {
         let mut rounds = 0;
-        while !self.fx.is_empty() {
+        while !(self.fx.is_empty() && self.ports.is_settled()) {
             assert!(rounds < HAND_OFFS_PER_INPUT, "machines hand on work in circles");
             rounds += 1;
             self.settle_links();
             self.settle_router();
             self.settle_messages();
             self.settle_traces();
+            self.settle_ports();
+            self.settle_directory();
         }
         self.persist_pins();
     }
@@ -47,9 +52,22 @@ impl Node {
         messages.handle(&mut Cx { now: *last_now, rng: &mut rngs.messages, probe }, event, &mut fx.messages);
     }
 
+    /// Tells the flows of the application and of every port.
+    pub(super) fn tell_flows(&mut self, event: &message::Event<'static>) {
+        self.ports.tell_all(self.last_now, &mut self.probe, event);
+        self.tell_messages(event.clone());
+    }
+
+    pub(super) fn tell_directory(&mut self, event: directory::Event) {
+        let Self { directory, rngs, probe, fx, last_now, .. } = self;
+        directory.handle(&mut Cx { now: *last_now, rng: &mut rngs.directory, probe }, event, &mut fx.directory);
+    }
+
     pub(super) fn wake_machines(&mut self) {
-        let Self { router, messages, traces, rngs, probe, fx, last_now, .. } = self;
+        let Self { router, messages, traces, ports, directory, rngs, probe, fx, last_now, .. } = self;
         let now = *last_now;
+        ports.handle_timeout(now, probe);
+        directory.handle_timeout(&mut Cx { now, rng: &mut rngs.directory, probe }, &Offered, &mut fx.directory);
         router.handle_timeout(&mut Cx { now, rng: &mut rngs.router, probe }, &mut fx.router);
         messages.handle_timeout(&mut Cx { now, rng: &mut rngs.messages, probe }, &mut fx.messages);
         traces.handle_timeout(&mut Cx { now, rng: &mut rngs.traces, probe }, &mut fx.traces);
@@ -126,12 +144,14 @@ impl Node {
             route::Effect::Send { link, frame } => self.send_control(link, frame),
             route::Effect::Reachable { node, addr, incarnation } => {
                 self.tell(Event::Reachable { node, incarnation });
-                self.tell_messages(message::Event::Reachable { node: addr, incarnation });
+                self.tell_flows(&message::Event::Reachable { node: addr, incarnation });
+                self.tell_directory(directory::Event::Reachable { node: addr, incarnation });
             }
-            route::Effect::Rerouted { addr } => self.tell_messages(message::Event::Rerouted { node: addr }),
+            route::Effect::Rerouted { addr } => self.tell_flows(&message::Event::Rerouted { node: addr }),
             route::Effect::Unreachable { node, addr } => {
                 self.tell(Event::Unreachable { node });
-                self.tell_messages(message::Event::Unreachable { node: addr });
+                self.tell_flows(&message::Event::Unreachable { node: addr });
+                self.tell_directory(directory::Event::Unreachable { node: addr });
             }
             route::Effect::Found { token, found } => self.answer(token, Answer::Found(found)),
             route::Effect::KeyConflict { name, pinned, shown } => {
@@ -159,6 +179,8 @@ impl Node {
                 }
                 message::Effect::Deliver(message) => self.tell(Event::Message(message)),
                 message::Effect::Done { token, answer } => self.tell(Event::Done { token, answer }),
+                // Only ports carry parcels.
+                message::Effect::Cast { .. } | message::Effect::Received { .. } | message::Effect::Settled { .. } => {}
             }
         }
         keep_larger(&mut self.fx.messages, effects);
@@ -183,6 +205,26 @@ impl Node {
         keep_larger(&mut self.fx.traces, effects);
     }
 
+    fn settle_directory(&mut self) {
+        if self.fx.directory.is_empty() {
+            return;
+        }
+        let mut effects = core::mem::take(&mut self.fx.directory);
+        for effect in effects.drain(..) {
+            match effect {
+                directory::Effect::Send { to, id, head, body } => {
+                    let content = (Bytes::copy_from_slice(&head), body);
+                    let Self { ports, probe, last_now, .. } = self;
+                    ports.post(Port::Directory, *last_now, probe, to, Some(id), content, OFFER_DEADLINE);
+                }
+                // No machine offers anything yet.
+                directory::Effect::Told { .. } | directory::Effect::Forget { .. } | directory::Effect::Known { .. } => {
+                }
+            }
+        }
+        keep_larger(&mut self.fx.directory, effects);
+    }
+
     fn persist_pins(&mut self) {
         if !self.pins.has_changes() {
             return;
@@ -198,6 +240,19 @@ impl Node {
             };
             self.out.push_back(Output::Persist { ticket: self.tickets.last, record });
         }
+    }
+}
+
+/// What this node offers.
+struct Offered;
+
+impl directory::Offers for Offered {
+    fn next(&self, _from: directory::Place) -> Option<directory::Place> {
+        None
+    }
+
+    fn write(&self, _place: directory::Place, _out: &mut alloc::vec::Vec<u8>) -> bool {
+        false
     }
 }
 

@@ -30,11 +30,7 @@ impl<'a> v1::Data<'a> {
     #[inline]
     pub(super) fn encode(&self) -> Head {
         let mut head = Inline::new();
-        let v1::Transit { hops_left, dst, src, flow } = self.transit;
-        head.put([hops_left]);
-        head.put(dst.0.to_le_bytes());
-        head.put(src.0.to_le_bytes());
-        head.put(flow.to_le_bytes());
+        head.put_transit(&self.transit);
         head.put_varint(self.src_incarnation.0);
         head.put_varint(self.dst_incarnation.0);
         head.put_varint(self.seq.0);
@@ -88,6 +84,42 @@ impl<'a> v1::Data<'a> {
     }
 }
 
+impl v1::Parcel {
+    /// Encodes it, with the rest of the header behind it.
+    #[must_use]
+    #[inline]
+    pub(super) fn encode(&self, rest: &[u8]) -> Head {
+        let mut head = Inline::new();
+        head.put_transit(&self.transit);
+        head.put([self.port as u8]);
+        head.put_varint(self.src_incarnation.0);
+        head.put_varint(self.dst_incarnation.0);
+        head.put_varint(self.seq.0);
+        head.put_varint(u64::from(self.behind));
+        let mut head = head.finish();
+        head.extend_from_slice(rest);
+        head
+    }
+
+    /// Decodes the beginning of a header, and returns what follows it.
+    #[inline]
+    pub(super) fn split_from(header: &[u8]) -> Option<(Self, &[u8])> {
+        let (transit, rest) = v1::Transit::split_from(header)?;
+        let (&[port], mut rest) = rest.split_first_chunk()?;
+        let port = match port {
+            0 => v1::Port::Directory,
+            1 => v1::Port::Calls,
+            2 => v1::Port::Topics,
+            _ => return None,
+        };
+        let src_incarnation = Incarnation(take_varint(&mut rest, U64)?);
+        let dst_incarnation = Incarnation(take_varint(&mut rest, U64)?);
+        let seq = Seq(take_varint(&mut rest, U64)?);
+        let behind = u32::try_from(take_varint(&mut rest, U32)?).ok()?;
+        Some((Self { transit, port, src_incarnation, dst_incarnation, seq, behind }, rest))
+    }
+}
+
 /// A header under way; everything but the clients' names fits.
 struct Inline {
     bytes: [u8; 64],
@@ -99,6 +131,15 @@ const _: () = assert!(TRANSIT_LEN + (4 * U64.0 + U32.0) as usize <= 64, "everyth
 impl Inline {
     const fn new() -> Self {
         Self { bytes: [0; 64], len: 0 }
+    }
+
+    #[inline]
+    fn put_transit(&mut self, transit: &v1::Transit) {
+        let v1::Transit { hops_left, dst, src, flow } = *transit;
+        self.put([hops_left]);
+        self.put(dst.0.to_le_bytes());
+        self.put(src.0.to_le_bytes());
+        self.put(flow.to_le_bytes());
     }
 
     #[inline]
@@ -253,6 +294,20 @@ mod tests {
             let bytes = header.encode();
             prop_assert_eq!(&bytes, &encode(&header));
             prop_assert_eq!(v1::Data::decode(&bytes), Some(header));
+        }
+
+        #[test]
+        fn a_parcel_is_what_postcard_makes_of_it_with_the_rest_behind(
+            parts in parts(), port in prop::sample::select(&[v1::Port::Directory, v1::Port::Calls, v1::Port::Topics][..]),
+            rest in prop::collection::vec(any::<u8>(), 0..90), cut: prop::sample::Index
+        ) {
+            let v1::Data { transit, src_incarnation, dst_incarnation, seq, behind, .. } = header(&parts);
+            let parcel = v1::Parcel { transit, port, src_incarnation, dst_incarnation, seq, behind };
+            let bytes = parcel.encode(&rest);
+            prop_assert_eq!(&bytes[..], &[&encode(&parcel)[..], &rest].concat()[..]);
+            prop_assert_eq!(v1::Parcel::split_from(&bytes), Some((parcel, &rest[..])));
+            let cut = &bytes[..cut.index(bytes.len())];
+            prop_assert_eq!(v1::Parcel::split_from(cut), postcard::take_from_bytes(cut).ok());
         }
 
         #[test]

@@ -77,6 +77,31 @@ impl Encoded {
         v1::Data::decode(self.head()).ok_or(Violation::Malformed { what: Part::Header })
     }
 
+    /// Takes the frame apart as a parcel: its header, the rest of the header, the payload.
+    ///
+    /// # Errors
+    /// [`Violation`] if it is not one.
+    #[inline]
+    pub fn into_parcel(self) -> Result<(v1::Parcel, Bytes, Bytes), Violation> {
+        let head = self.head();
+        let (parcel, rest) = v1::Parcel::split_from(head).ok_or(Violation::Malformed { what: Part::Header })?;
+        let place = PRELUDE_LEN + head.len() - rest.len()..PRELUDE_LEN + head.len();
+        Ok((parcel, self.bytes.slice(place), self.into_body()))
+    }
+
+    /// The same for a parcel to several nodes.
+    ///
+    /// # Errors
+    /// [`Violation`] if it is not one.
+    pub fn into_cast(self) -> Result<(v1::Cast, Bytes, Bytes), Violation> {
+        let head = self.head();
+        let split = postcard::take_from_bytes::<v1::Cast>(head);
+        let (mut cast, rest) = split.map_err(|_| Violation::Malformed { what: Part::Header })?;
+        cast.transit.hops_left = self.first;
+        let place = PRELUDE_LEN + head.len() - rest.len()..PRELUDE_LEN + head.len();
+        Ok((cast, self.bytes.slice(place), self.into_body()))
+    }
+
     /// The route's part of the header of a kind of 16 and above.
     ///
     /// # Errors

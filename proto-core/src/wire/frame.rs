@@ -63,6 +63,12 @@ kinds! {
     Probe = 19,
     /// [`v1::ProbeReply`]
     ProbeReply = 20,
+    /// [`v1::Parcel`]
+    Parcel = 21,
+    /// [`v1::ParcelAck`]
+    ParcelAck = 22,
+    /// [`v1::Cast`]
+    Cast = 23,
 }
 
 impl Kind {
@@ -104,6 +110,21 @@ impl Frame {
     #[inline]
     pub fn data(header: &v1::Data<'_>, payload: Bytes) -> Self {
         Self { kind: Kind::Data, head: header.encode(), body: payload }
+    }
+
+    /// What one machine says to the same machine of another node.
+    #[must_use]
+    #[inline]
+    pub fn parcel(header: &v1::Parcel, head: &[u8], body: Bytes) -> Self {
+        Self { kind: Kind::Parcel, head: header.encode(head), body }
+    }
+
+    /// The same to several nodes.
+    #[must_use]
+    pub fn cast(header: &v1::Cast, head: &[u8], body: Bytes) -> Self {
+        let mut whole = encode(header);
+        whole.extend_from_slice(head);
+        Self { kind: Kind::Cast, head: whole, body }
     }
 
     /// Its length on the wire, in bytes.

@@ -71,6 +71,7 @@ fn vectors() -> BTreeMap<String, Vec<u8>> {
     link_vectors(&mut all);
     route_vectors(&mut all);
     message_vectors(&mut all);
+    parcel_vectors(&mut all);
     all.0
 }
 
@@ -175,6 +176,43 @@ fn message_vectors(all: &mut Vectors) {
     ] {
         let refused = smallvec![v1::Refusal { seq: Seq(998), code }];
         all.header(&format!("ack.{name}"), Kind::Ack, v1::Ack { refused, ..ack.clone() });
+    }
+}
+
+fn parcel_vectors(all: &mut Vectors) {
+    let (src_incarnation, dst_incarnation) = (Incarnation(3), Incarnation(4));
+    let parcel =
+        |port| v1::Parcel { transit: TRANSIT, port, src_incarnation, dst_incarnation, seq: Seq(1_000), behind: 2 };
+    for (name, port) in [("directory", v1::Port::Directory), ("calls", v1::Port::Calls), ("topics", v1::Port::Topics)] {
+        let frame = Frame::parcel(&parcel(port), b"head", Bytes::from_static(b"body"));
+        all.bytes(&format!("parcel.{name}"), &frame);
+        let ack = v1::Ack {
+            transit: TRANSIT,
+            src_incarnation,
+            dst_incarnation,
+            upto: Seq(999),
+            beyond: 0,
+            window: 4_096,
+            refused: smallvec![],
+        };
+        all.header(&format!("parcel_ack.{name}"), Kind::ParcelAck, v1::ParcelAck { ack, port });
+    }
+    let to = |node| v1::CastTo { node: NodeAddr(node), incarnation: dst_incarnation, seq: Seq(node), behind: 0 };
+    let transit = v1::Transit { dst: NodeAddr::MANY, ..TRANSIT };
+    let cast = v1::Cast { transit, src_incarnation, to: smallvec![to(1), to(2)] };
+    all.bytes("cast", &Frame::cast(&cast, b"head", Bytes::from_static(b"body")));
+    for (name, notice) in [
+        ("want", v1::Notice::Want { round: 7 }),
+        ("begin", v1::Notice::Begin { round: 7 }),
+        ("offers", v1::Notice::Offers { round: 7 }),
+    ] {
+        let offers = [
+            v1::Offer::Gone { section: v1::OfferSection::Topics, number: 300 },
+            v1::Offer::Gone { section: v1::OfferSection::Services, number: 0 },
+        ];
+        let body: Vec<u8> = offers.iter().flat_map(super::encode).collect();
+        let frame = Frame::parcel(&parcel(v1::Port::Directory), &super::encode(&notice), body.into());
+        all.bytes(&format!("notice.{name}"), &frame);
     }
 }
 

@@ -322,3 +322,67 @@ pub enum OfferSection {
     /// Services that can be called.
     Services,
 }
+
+/// Which machine of a node a [`Parcel`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Port {
+    /// [`crate::directory`]
+    Directory,
+    /// [`crate::rpc`]
+    Calls,
+    /// [`crate::pubsub`]
+    Topics,
+}
+
+/// What one machine of a node says to the same machine of another, over a reliable flow of its own. The header goes on
+/// with what that machine understands, up to its end; the payload is the machine's too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parcel {
+    /// The route's part.
+    pub transit: Transit,
+    /// Whose it is.
+    pub port: Port,
+    /// The sender's life.
+    pub src_incarnation: Incarnation,
+    /// The life of the receiver that this flow is with.
+    pub dst_incarnation: Incarnation,
+    /// The parcel's number in the flow, from 1.
+    pub seq: Seq,
+    /// As in [`Data`].
+    pub behind: u32,
+}
+
+/// Answers [`Parcel`]s and [`Cast`]s.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParcelAck {
+    /// As for messages.
+    pub ack: Ack,
+    /// Whose flow it is about.
+    pub port: Port,
+}
+
+/// A parcel for several nodes, of port [`Port::Topics`]. It crosses every link once: a node on the way sends it on in as
+/// many copies as there are links towards those that are left. The header goes on as that of a [`Parcel`] does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cast {
+    /// The route's part. `dst`: the receiver if there is one, otherwise [`NodeAddr::MANY`]. `flow` says nothing: each
+    /// receiver's frames keep to the path of its own flow.
+    pub transit: Transit,
+    /// The sender's life.
+    pub src_incarnation: Incarnation,
+    /// The receivers, each with its place in its own flow.
+    pub to: SmallVec<[CastTo; 4]>,
+}
+
+/// One receiver of a [`Cast`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CastTo {
+    /// The receiver.
+    pub node: NodeAddr,
+    /// The life of it that the flow is with.
+    pub incarnation: Incarnation,
+    /// The number in the flow to it.
+    pub seq: Seq,
+    /// As in [`Data`].
+    pub behind: u32,
+}

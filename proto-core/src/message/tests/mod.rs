@@ -3,6 +3,7 @@
 mod chaos;
 mod mailboxes;
 mod pair;
+mod parcels;
 mod receiver;
 mod sender;
 mod world;
@@ -10,7 +11,7 @@ mod world;
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{Effect, Event, Messages};
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     secure::Identity,
     testing::{Bench, Machine, PROVIDER},
     time::Time,
-    wire::{Frame, Kind, v1},
+    wire::{Encoded, Frame, Kind, v1},
 };
 
 /// This node's life, and the other's.
@@ -115,7 +116,7 @@ fn acks<'a>(effects: impl IntoIterator<Item = &'a Effect>) -> Vec<v1::Ack> {
 fn frames<'a>(effects: impl IntoIterator<Item = &'a Effect>, kind: Kind) -> impl Iterator<Item = &'a Frame> {
     effects.into_iter().filter_map(move |effect| match effect {
         Effect::Forward { frame, .. } if frame.kind == kind => Some(frame),
-        Effect::Forward { .. } | Effect::Deliver(_) | Effect::Done { .. } => None,
+        _ => None,
     })
 }
 
@@ -133,7 +134,7 @@ fn done<'a>(effects: impl IntoIterator<Item = &'a Effect>) -> Vec<(u64, Outcome)
 fn answers<'a>(effects: impl IntoIterator<Item = &'a Effect>) -> Vec<(u64, Answer)> {
     let answer = |effect: &Effect| match effect {
         Effect::Done { token, answer } => Some((token.0, (**answer).clone())),
-        Effect::Forward { .. } | Effect::Deliver(_) => None,
+        _ => None,
     };
     effects.into_iter().filter_map(answer).collect()
 }
@@ -142,7 +143,7 @@ fn answers<'a>(effects: impl IntoIterator<Item = &'a Effect>) -> Vec<(u64, Answe
 fn delivered<'a>(effects: impl IntoIterator<Item = &'a Effect>) -> Vec<String> {
     let payload = |effect: &Effect| match effect {
         Effect::Deliver(message) => Some(text(&message.payload)),
-        Effect::Forward { .. } | Effect::Done { .. } => None,
+        _ => None,
     };
     effects.into_iter().filter_map(payload).collect()
 }

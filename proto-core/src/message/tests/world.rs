@@ -199,6 +199,7 @@ impl World {
                 }
                 Effect::Deliver(message) => self.delivered(node, &message),
                 Effect::Done { token, answer } => self.done(token, &answer),
+                parcel => panic!("no machine sends any: {parcel:?}"),
             }
         }
         if self.nodes[node].eager {

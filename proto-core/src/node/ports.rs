@@ -1,0 +1,272 @@
+//! What the machines of one node say to those of another: a reliable flow for each port, and frames for several nodes.
+
+use core::time::Duration;
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::Node;
+use crate::{
+    cx::Cx,
+    directory,
+    error::{DropReason, Violation},
+    id::{Incarnation, NodeAddr},
+    limits::CAST_NODES_MAX,
+    link::{Lane, LinkId},
+    message::{self, Messages, Place, path_between},
+    node::{Config, Outcome},
+    probe::{Counter, Probe},
+    rng::Rng,
+    time::Time,
+    timers::earlier,
+    wire::{
+        Encoded, Frame,
+        v1::{self, CastTo, Port},
+    },
+};
+
+/// The flows of every port.
+#[derive(Debug)]
+pub(super) struct Ports {
+    all: [Flows; 3],
+}
+
+#[derive(Debug)]
+struct Flows {
+    messages: Messages,
+    rng: Rng,
+    fx: Vec<message::Effect>,
+}
+
+/// Receivers of one content, as long as they are gathered.
+type Receivers = SmallVec<[CastTo; 4]>;
+
+impl Ports {
+    /// No flows yet.
+    pub(super) fn new(config: &Config, root: &Rng) -> Self {
+        let flows =
+            |port, label| Flows { messages: Messages::of_port(config, port), rng: root.fork(label), fx: Vec::new() };
+        let directory = flows(Port::Directory, "parcels/directory");
+        let (calls, topics) = (flows(Port::Calls, "parcels/calls"), flows(Port::Topics, "parcels/topics"));
+        Self { all: [directory, calls, topics] }
+    }
+
+    /// Tells one port what happened.
+    #[inline]
+    pub(super) fn tell(&mut self, port: Port, now: Time, probe: &mut Probe, event: message::Event<'_>) {
+        if let Some(Flows { messages, rng, fx, .. }) = self.all.get_mut(port as usize) {
+            messages.handle(&mut Cx { now, rng, probe }, event, fx);
+        }
+    }
+
+    /// Tells every port what happened to a node or to this one.
+    pub(super) fn tell_all(&mut self, now: Time, probe: &mut Probe, event: &message::Event<'static>) {
+        for Flows { messages, rng, fx, .. } in &mut self.all {
+            messages.handle(&mut Cx { now, rng, probe }, event.clone(), fx);
+        }
+    }
+
+    /// Acts on deadlines that have come.
+    pub(super) fn handle_timeout(&mut self, now: Time, probe: &mut Probe) {
+        for Flows { messages, rng, fx, .. } in &mut self.all {
+            messages.handle_timeout(&mut Cx { now, rng, probe }, fx);
+        }
+    }
+
+    /// The next deadline and what for.
+    #[inline]
+    pub(super) fn poll_timeout(&self) -> Option<(Time, &'static str)> {
+        self.all.iter().map(|flows| flows.messages.poll_timeout()).fold(None, earlier)
+    }
+
+    /// Whether nothing is to be handed on.
+    #[inline]
+    pub(super) fn is_settled(&self) -> bool {
+        self.all.iter().all(|flows| flows.fx.is_empty())
+    }
+
+    /// Sends a parcel. With an `id` its outcome comes as [`message::Effect::Settled`], also if it was not taken.
+    pub(super) fn post(
+        &mut self,
+        port: Port,
+        now: Time,
+        probe: &mut Probe,
+        to: NodeAddr,
+        id: Option<u64>,
+        content: (Bytes, Bytes),
+        deadline: Duration,
+    ) {
+        let Some(Flows { messages, rng, fx, .. }) = self.all.get_mut(port as usize) else { return };
+        let (head, body) = content;
+        let posted = messages.post(&mut Cx { now, rng, probe }, to, id, head, body, deadline, fx);
+        if let (Err(why), Some(id)) = (posted, id) {
+            fx.push(message::Effect::Settled { id, node: to, outcome: Outcome::Rejected(why) });
+        }
+    }
+}
+
+impl Node {
+    /// Hands on what the ports ask for.
+    pub(super) fn settle_ports(&mut self) {
+        for port in [Port::Directory, Port::Calls, Port::Topics] {
+            let Some(flows) = self.ports.all.get_mut(port as usize).filter(|flows| !flows.fx.is_empty()) else {
+                continue;
+            };
+            let mut effects = core::mem::take(&mut flows.fx);
+            self.settle_port(port, &mut effects);
+            if let Some(flows) = self.ports.all.get_mut(port as usize).filter(|flows| flows.fx.is_empty()) {
+                flows.fx = effects;
+            }
+        }
+    }
+
+    /// A parcel for this node.
+    pub(super) fn take_parcel(&mut self, frame: Encoded) -> Result<(), Violation> {
+        let (parcel, head, body) = frame.into_parcel()?;
+        let event = message::Event::Parcel { place: Place::from(&parcel), head, body };
+        self.ports.tell(parcel.port, self.last_now, &mut self.probe, event);
+        Ok(())
+    }
+
+    /// An answer to parcels of this node.
+    pub(super) fn take_parcel_ack(&mut self, frame: &Encoded) -> Result<(), Violation> {
+        let v1::ParcelAck { ack, port } = frame.header()?;
+        self.ports.tell(port, self.last_now, &mut self.probe, message::Event::Ack(ack));
+        Ok(())
+    }
+
+    /// A parcel for several nodes, among them perhaps this one: it goes on towards the others.
+    pub(super) fn take_cast(&mut self, link: LinkId, frame: Encoded) -> Result<(), Violation> {
+        let (cast, head, body) = frame.into_cast()?;
+        let (src, src_incarnation) = (cast.transit.src, cast.src_incarnation);
+        let mut others = Receivers::new();
+        for to in cast.to {
+            if to.node == self.addr {
+                let CastTo { node: _, incarnation, seq, behind } = to;
+                let place = Place { src, src_incarnation, dst_incarnation: incarnation, seq, behind };
+                let event = message::Event::Parcel { place, head: head.clone(), body: body.clone() };
+                self.ports.tell(Port::Topics, self.last_now, &mut self.probe, event);
+            } else if others.len() < CAST_NODES_MAX {
+                others.push(to);
+            }
+        }
+        if others.is_empty() {
+            return Ok(());
+        }
+        match cast.transit.hops_left.min(self.max_hops).checked_sub(1) {
+            Some(hops_left) => {
+                let source = Source { node: src, incarnation: src_incarnation, hops_left, from: Some(link) };
+                self.spread(&source, &others, &head, &body);
+            }
+            None => others.iter().for_each(|_| self.count_drop(DropReason::HopLimit)),
+        }
+        Ok(())
+    }
+
+    fn settle_port(&mut self, port: Port, effects: &mut Vec<message::Effect>) {
+        let mut gathered: Option<(Bytes, Bytes, Receivers)> = None;
+        for effect in effects.drain(..) {
+            match effect {
+                // The flows try again by themselves.
+                message::Effect::Forward { dst, flow, frame } => drop(self.originate(dst, flow, frame)),
+                message::Effect::Cast { to, head, body } => match &mut gathered {
+                    Some((same, payload, receivers)) if is_same(same, &head) && is_same(payload, &body) => {
+                        receivers.push(to);
+                    }
+                    Some(_) | None => {
+                        let before = gathered.replace((head, body, SmallVec::from_slice(&[to])));
+                        self.spread_own(before);
+                    }
+                },
+                message::Effect::Received { from, incarnation, seq: _, head, body } => {
+                    self.received(port, from, incarnation, head, body);
+                }
+                message::Effect::Settled { id, node: _, outcome } => self.parcel_settled(port, id, outcome),
+                // Only applications send and get messages.
+                message::Effect::Deliver(_) | message::Effect::Done { .. } => {}
+            }
+        }
+        self.spread_own(gathered);
+    }
+
+    /// A parcel is handed to the machine whose it is.
+    fn received(&mut self, port: Port, from: NodeAddr, incarnation: Incarnation, head: Bytes, body: Bytes) {
+        match port {
+            Port::Directory => self.tell_directory(directory::Event::Received { from, incarnation, head, body }),
+            Port::Calls | Port::Topics => self.probe.count(Counter::DroppedMalformed),
+        }
+    }
+
+    fn parcel_settled(&mut self, port: Port, id: u64, outcome: Outcome) {
+        let delivered = outcome == Outcome::Delivered;
+        match port {
+            Port::Directory => self.tell_directory(directory::Event::Sent { id, delivered }),
+            Port::Calls | Port::Topics => {}
+        }
+    }
+
+    fn spread_own(&mut self, gathered: Option<(Bytes, Bytes, Receivers)>) {
+        let Some((head, body, receivers)) = gathered else { return };
+        let hops_left = self.max_hops.saturating_sub(1);
+        let source = Source { node: self.addr, incarnation: self.incarnation, hops_left, from: None };
+        self.spread(&source, &receivers, &head, &body);
+    }
+
+    /// Sends one content towards several nodes: one frame for each link that leads to some of them.
+    fn spread(&mut self, source: &Source, receivers: &[CastTo], head: &[u8], body: &Bytes) {
+        let mut ways: SmallVec<[(LinkId, Receivers); 4]> = SmallVec::new();
+        for to in receivers {
+            match self.router.next_hop(to.node, path_between(source.node, to.node), source.from) {
+                Err(why) => self.count_drop(why),
+                Ok(next) => match ways.iter_mut().find(|(link, _)| *link == next) {
+                    Some((_, together)) => together.push(*to),
+                    None => ways.push((next, SmallVec::from_slice(&[*to]))),
+                },
+            }
+        }
+        for (next, together) in ways {
+            for some in together.chunks(CAST_NODES_MAX) {
+                let sent = self.send_cast(source, next, some, head, body.clone());
+                match (sent, source.from) {
+                    (Err(why), _) => some.iter().for_each(|_| self.count_drop(why)),
+                    (Ok(()), Some(_)) => self.probe.count(Counter::Forwarded),
+                    (Ok(()), None) => {}
+                }
+            }
+        }
+    }
+
+    fn send_cast(
+        &mut self,
+        source: &Source,
+        next: LinkId,
+        to: &[CastTo],
+        head: &[u8],
+        body: Bytes,
+    ) -> Result<(), DropReason> {
+        let (dst, flow) = match to {
+            [one] => (one.node, path_between(source.node, one.node)),
+            _ => (NodeAddr::MANY, 0),
+        };
+        let transit = v1::Transit { hops_left: source.hops_left, dst, src: source.node, flow };
+        let header = v1::Cast { transit, src_incarnation: source.incarnation, to: SmallVec::from_slice(to) };
+        let Self { links, rngs, probe, last_now, .. } = self;
+        let mut cx = Cx { now: *last_now, rng: &mut rngs.links, probe };
+        links.send(&mut cx, next, Lane::Data, Frame::cast(&header, head, body))
+    }
+}
+
+/// Whose content is spread, and where it came in.
+struct Source {
+    node: NodeAddr,
+    incarnation: Incarnation,
+    hops_left: u8,
+    from: Option<LinkId>,
+}
+
+/// Whether two contents are one, handed out several times.
+fn is_same(a: &Bytes, b: &Bytes) -> bool {
+    a.as_ptr() == b.as_ptr() && a.len() == b.len()
+}
