@@ -61,8 +61,8 @@ pub const DIAL_SLACK: Duration = Duration::from_millis(500);
 pub const RECONNECT_INITIAL: Duration = Duration::from_millis(500);
 /// Default of the longest pause before dialling again.
 pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
-/// Default spread of the pauses, in thousandths.
-pub const RECONNECT_JITTER_PER_MILLE: u32 = 300;
+/// Default spread of the pauses, in thousandths of what is possible.
+pub const RECONNECT_JITTER_PER_MILLE: u32 = 1_000;
 /// How long a closing link may take to write its goodbye.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// What each waiting lane gets of a record at least, in bytes, so that a higher lane cannot shut out a lower one.
@@ -73,7 +73,8 @@ pub const PIECE_MIN: usize = 512;
 pub const PINGS_OPEN_MAX: usize = 4;
 /// Highest cost of a link, so that the cost of a path cannot overflow.
 pub const LINK_COST_MAX: u32 = 1 << 24;
-/// How long a link must have lasted for its peer to be dialled again at once. Shorter: the pauses go on growing.
+/// How long a link must have lasted for its peer to be dialled again within the first pause. Shorter: the pauses go on
+/// growing.
 pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// Most endpoints of one peer. More: the rest is ignored.
 pub const ENDPOINTS_MAX: usize = 16;
