@@ -141,9 +141,15 @@ pub const SIGNATURES_BURST: u32 = 2 * NODES_MAX as u32;
 pub const LOOKS_PER_SEC: u32 = 2 * NODES_MAX as u32;
 /// Looks at adverts that one neighbour may cause at once: a few comparisons of the largest databases. More: as above.
 pub const LOOKS_BURST: u32 = 8 * NODES_MAX as u32;
+/// Frames for several links, adverts, digests and questions, that one call of the router sends. More: the rest goes out at
+/// the next timeout, which is due at once, and every [`CALL_GAP`] after that.
+pub const CALL_FRAMES: usize = 1_024;
+/// Time between two timeouts that send what was too much for one.
+pub const CALL_GAP: Duration = Duration::from_millis(1);
 /// Most look-ups under way. More: answered at once as not found.
 pub const LOOKUPS_MAX: usize = 1_024;
-/// Most different nodes asked for within one [`FIND_INTERVAL`]. More: the question is not passed on.
+/// Most different nodes asked for within one [`FIND_INTERVAL`], and most questions that wait to be passed on. More: the
+/// question is not passed on.
 pub const FINDS_MAX: usize = 256;
 /// Least time between two questions for the same node that are passed on.
 pub const FIND_INTERVAL: Duration = Duration::from_secs(1);
