@@ -46,9 +46,9 @@ const SPF_CALM: Duration = Duration::from_millis(100);
 /// up to date; after [`Event::Leave`] it says nothing more of itself, and still routes what it must.
 ///
 /// Bounds: those of its parts. One event costs at most one look at every advert (a link that comes up, a summary), one
-/// signature to check (an advert), or one computation of shortest paths (a timeout), and sends about [`CALL_FRAMES`]
-/// frames, however many links there are: the rest follows. What a neighbour may cause of the first two is bounded over time as
-/// well.
+/// signature to check (an advert), or one computation of shortest paths (a timeout). What a neighbour may cause of the
+/// first two is bounded over time as well. One call sends about [`CALL_FRAMES`](crate::limits::CALL_FRAMES) frames, however
+/// many links there are; the rest follows.
 #[derive(Debug)]
 pub struct Router {
     pub(super) origin: Origin,
