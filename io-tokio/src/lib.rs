@@ -39,6 +39,7 @@ mod channel;
 mod channels;
 pub mod clock;
 mod common;
+mod consumed;
 mod counters;
 mod data;
 mod dialer;

@@ -131,6 +131,7 @@ impl<N: Net, C: Clock> Substrate for Shell<N, C> {
             look(node, self.state.now);
         }
         self.egress.refresh(|to| node.messages().backlog(to));
+        self.common.consumed.set_awaited(node.messages().holds_back());
     }
 
     fn wait(&mut self, until: Option<Time>, max: usize, into: &mut Vec<Input>) -> impl Future<Output = bool> {
@@ -189,11 +190,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
         }
         // Whoever consumes from here on wakes this task, so that nothing consumed is left lying until something else does.
         self.common.ready.listen(cx);
-        if room(into) > 0
-            && let consumed @ 1.. = self.common.take_consumed()
-        {
-            into.push(Input::Consumed { messages: u32::try_from(consumed).unwrap_or(u32::MAX) });
-        }
+        self.common.consumed.take(room(into), into);
         self.state.first = (self.state.first + 1) % SOURCES;
         for turn in 0..SOURCES {
             match (self.state.first + turn) % SOURCES {
@@ -328,6 +325,9 @@ impl<N: Net, C: Clock> Shell<N, C> {
             }
             Event::IdentityInUse { incarnation } => {
                 error!(%incarnation, "another process uses this node's identity");
+            }
+            Event::Unpinned { name, key } => {
+                warn!(%name, %key, "no room for another name: this one is no longer pinned to its key");
             }
             Event::StoreFailed => error!("the store failed"),
             Event::Misuse(misuse) => error!(%misuse, "the shell broke the contract of the core"),

@@ -59,7 +59,7 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
 
     let counters = Arc::new(ShellCounters::default());
     let addrs = listeners.iter().map(|listener| listener.addr).collect();
-    let common = Arc::new(Common::new(name, key, addrs, options.message.inbox, Arc::clone(&counters)));
+    let common = Arc::new(Common::new(name, key, addrs, Arc::clone(&counters)));
     let (request_sender, requests) = mpsc::channel::<Request>(REQUESTS);
     let (arrival_sender, arrivals) = mpsc::channel::<Arrival<N::Stream>>(ARRIVALS);
     let reception = Reception {

@@ -74,6 +74,7 @@ fn tell(event: &Event) {
         Event::LinkDown { peer, reason } => info!(%peer, %reason, "link down"),
         Event::KeyConflict { name, pinned, shown } => warn!(%name, %pinned, %shown, "refused: pinned to another key"),
         Event::IdentityInUse { incarnation } => warn!(%incarnation, "another process uses this server's identity"),
+        Event::Unpinned { name, key } => warn!(%name, %key, "no longer pinned: no room for another name"),
         Event::StoreFailed => warn!("the data directory cannot be written any more"),
         Event::LinkFailed { .. }
         | Event::Message(_)

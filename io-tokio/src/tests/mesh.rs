@@ -233,6 +233,30 @@ async fn what_a_client_left_is_handed_back_and_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn messages_that_nobody_reads_close_no_client() {
+    let mut small = listening("a");
+    small.message.inbox = 4;
+    let a = start(small).await;
+    let [b, c] = [start(options("b").connect(&door(&a))).await, start(options("c").connect(&door(&a))).await];
+    let mut desk = a.client("desk").await.unwrap();
+    let unread = b.sender("a").unwrap();
+    for number in 0..20_u8 {
+        unread.post(vec![number]).await.unwrap();
+    }
+    let full = async { while !a.inspect(|node, _| node.messages().holds_back()).await.unwrap() {} };
+    timeout(LONG, full).await.expect("the node's own mailbox fills");
+    let to_desk = || SendOptions { client: Some("desk".into()), ..SendOptions::default() };
+    for number in 0..20_u8 {
+        assert_eq!(c.send_with("a", vec![number], to_desk()).await, Ok(Outcome::Delivered));
+        assert_eq!(desk.recv().await.unwrap().payload[..], [number]);
+    }
+    let mut incoming = a.incoming().unwrap();
+    for number in 0..20_u8 {
+        assert_eq!(timeout(LONG, incoming.recv()).await.unwrap().unwrap().payload[..], [number]);
+    }
+}
+
+#[tokio::test]
 async fn a_node_pings_and_traces_itself() {
     let a = start(options("a")).await;
     assert_eq!(a.ping("a").await.unwrap().map(|hop| (hop.hop, hop.last)), Some((0, true)));

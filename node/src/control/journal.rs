@@ -131,6 +131,10 @@ fn describe(event: &Event) -> Option<(&'static str, Option<String>, String)> {
         Event::IdentityInUse { .. } => {
             ("identity_in_use", None, format!("{}: this node's identity is used by another process", Code::E0204))
         }
+        Event::Unpinned { name, key } => {
+            let text = format!("{name} is no longer pinned to {key:?}: no room for another name");
+            ("unpinned", Some(name.to_string()), text)
+        }
         Event::StoreFailed => ("store_failed", None, format!("{}: nothing is durable any more", Code::E0303)),
         Event::Misuse(misuse) => ("misuse", None, format!("{}: {misuse}", Code::E0310)),
     };

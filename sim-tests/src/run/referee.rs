@@ -158,6 +158,7 @@ impl<'a> Referee<'a> {
             | Event::Unreachable { .. }
             | Event::KeyConflict { .. }
             | Event::IdentityInUse { .. }
+            | Event::Unpinned { .. }
             | Event::StoreFailed
             | Event::Misuse(_) => self.plain(world, turn, event).map(|()| true),
         }
@@ -240,6 +241,7 @@ fn brief(event: &Event) -> String {
         | Event::Unreachable { .. }
         | Event::KeyConflict { .. }
         | Event::IdentityInUse { .. }
+        | Event::Unpinned { .. }
         | Event::StoreFailed
         | Event::Misuse(_) => format!("{event:?}"),
     }
