@@ -61,8 +61,8 @@ pub const DIAL_SLACK: Duration = Duration::from_millis(500);
 pub const RECONNECT_INITIAL: Duration = Duration::from_millis(500);
 /// Default of the longest pause before dialling again.
 pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
-/// Default spread of the pauses, in thousandths.
-pub const RECONNECT_JITTER_PER_MILLE: u32 = 300;
+/// Default spread of the pauses, in thousandths of what is possible.
+pub const RECONNECT_JITTER_PER_MILLE: u32 = 1_000;
 /// How long a closing link may take to write its goodbye.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// What each waiting lane gets of a record at least, in bytes, so that a higher lane cannot shut out a lower one.
@@ -73,7 +73,8 @@ pub const PIECE_MIN: usize = 512;
 pub const PINGS_OPEN_MAX: usize = 4;
 /// Highest cost of a link, so that the cost of a path cannot overflow.
 pub const LINK_COST_MAX: u32 = 1 << 24;
-/// How long a link must have lasted for its peer to be dialled again at once. Shorter: the pauses go on growing.
+/// How long a link must have lasted for its peer to be dialled again within the first pause. Shorter: the pauses go on
+/// growing.
 pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// Most endpoints of one peer. More: the rest is ignored.
 pub const ENDPOINTS_MAX: usize = 16;
@@ -140,9 +141,15 @@ pub const SIGNATURES_BURST: u32 = 2 * NODES_MAX as u32;
 pub const LOOKS_PER_SEC: u32 = 2 * NODES_MAX as u32;
 /// Looks at adverts that one neighbour may cause at once: a few comparisons of the largest databases. More: as above.
 pub const LOOKS_BURST: u32 = 8 * NODES_MAX as u32;
+/// Frames for several links, adverts, digests and questions, that one call of the router sends. More: the rest goes out at
+/// the next timeout, which is due at once, and every [`CALL_GAP`] after that.
+pub const CALL_FRAMES: usize = 1_024;
+/// Time between two timeouts that send what was too much for one.
+pub const CALL_GAP: Duration = Duration::from_millis(1);
 /// Most look-ups under way. More: answered at once as not found.
 pub const LOOKUPS_MAX: usize = 1_024;
-/// Most different nodes asked for within one [`FIND_INTERVAL`]. More: the question is not passed on.
+/// Most different nodes asked for within one [`FIND_INTERVAL`], and most questions that wait to be passed on. More: the
+/// question is not passed on.
 pub const FINDS_MAX: usize = 256;
 /// Least time between two questions for the same node that are passed on.
 pub const FIND_INTERVAL: Duration = Duration::from_secs(1);

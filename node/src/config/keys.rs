@@ -64,7 +64,7 @@ pub const KEYS: &[Key] = &[
     key("mesh.link.handshake_timeout", "5s", "", "Time that a handshake may take."),
     key("mesh.link.reconnect.initial", "500ms", "", "First pause before dialling again; doubles each time."),
     key("mesh.link.reconnect.max", "30s", "", "Longest such pause."),
-    key("mesh.link.reconnect.jitter", "0.3", "", "Random share of each pause, from 0 to 1."),
+    key("mesh.link.reconnect.jitter", "1", "", "How much of each pause is random, from 0 to 1."),
     key("mesh.link.send_queue", "16384", "", "Frames that may wait for a link; then the oldest are dropped."),
     key("mesh.link.max_accepts_per_sec", "50", "", "Connections accepted per second; twice as many in a burst."),
     key("mesh.routing.metric", "latency", "", "What a link costs: latency, hops or cost."),

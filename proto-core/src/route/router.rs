@@ -24,7 +24,7 @@ use crate::{
     cx::Cx,
     error::{DropReason, Violation},
     id::{NodeAddr, NodeName, Token},
-    limits::{CONFLICT_INTERVAL, CONFLICTS_MAX, MULTIPATH_MAX, SPF_DELAY, SPF_DELAY_MAX},
+    limits::{CALL_GAP, CONFLICT_INTERVAL, CONFLICTS_MAX, MULTIPATH_MAX, SPF_DELAY, SPF_DELAY_MAX},
     link::LinkId,
     node::{Config, Found},
     probe::Counter,
@@ -47,7 +47,8 @@ const SPF_CALM: Duration = Duration::from_millis(100);
 ///
 /// Bounds: those of its parts. One event costs at most one look at every advert (a link that comes up, a summary), one
 /// signature to check (an advert), or one computation of shortest paths (a timeout). What a neighbour may cause of the
-/// first two is bounded over time as well.
+/// first two is bounded over time as well. One call sends about [`CALL_FRAMES`](crate::limits::CALL_FRAMES) frames, however
+/// many links there are; the rest follows.
 #[derive(Debug)]
 pub struct Router {
     pub(super) origin: Origin,
@@ -82,6 +83,7 @@ impl Router {
 
     /// Takes in what happened.
     pub fn handle(&mut self, cx: &mut Cx<'_>, pins: &Pins, event: Event, fx: &mut Vec<Effect>) {
+        self.neighbours.begin_call(cx.now);
         match event {
             Event::LinkUp { link, peer, cost } => {
                 self.drop_disproved(cx, pins, peer, fx);
@@ -118,6 +120,7 @@ impl Router {
 
     /// Acts on deadlines that have come.
     pub fn handle_timeout(&mut self, cx: &mut Cx<'_>, fx: &mut Vec<Effect>) {
+        self.neighbours.begin_call(cx.now + CALL_GAP);
         if self.database.expire(cx.now) {
             self.spf.ask(cx.now);
         }
@@ -403,8 +406,7 @@ impl Router {
         if self.send_if_known(link, question.target) {
             self.neighbours.pump(cx.now, link, &mut self.database, fx);
         } else if let Some(frame) = self.lookups.pass_on(cx.now, question) {
-            let others = self.neighbours.links().filter(|other| *other != link);
-            fx.extend(others.map(|link| Effect::Send { link, frame: frame.clone() }));
+            self.neighbours.ask(frame, Some(link), fx);
         }
     }
 
@@ -427,7 +429,7 @@ impl Router {
             return;
         }
         if let Some(frame) = self.lookups.ask(cx.now, target) {
-            fx.extend(self.neighbours.links().map(|link| Effect::Send { link, frame: frame.clone() }));
+            self.neighbours.ask(frame, None, fx);
         }
     }
 

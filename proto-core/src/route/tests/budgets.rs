@@ -1,6 +1,11 @@
 //! What one neighbour may make a node do.
 
 use core::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    vec,
+    vec::Vec,
+};
 
 use bytes::Bytes;
 
@@ -103,4 +108,61 @@ fn the_largest_mesh_may_tell_everything_twice_at_once() {
     neighbours.up(ms(0), &mut rng, link(1), addr(1), 1);
     let all = 2 * crate::limits::NODES_MAX;
     assert_eq!((0..2 * all).filter(|_| neighbours.may_check(ms(0), link(1))).count(), all);
+}
+
+/// A hub: node 0 with this many links.
+fn hub(links: u32) -> Bench<Routing> {
+    let mut bench = bench(&config(0, 5));
+    for number in 0..links {
+        let peer = addr(number as usize + 1);
+        bench.handle(ms(0), Event::LinkUp { link: nth_link(number), peer, cost: 1 });
+    }
+    bench.run_until(ms(100));
+    bench
+}
+
+fn nth_link(number: u32) -> LinkId {
+    postcard::from_bytes(&postcard::to_allocvec(&(number, 0_u32)).unwrap()).unwrap()
+}
+
+/// What goes out when, by the millisecond, in frames of one kind; and over how many different links.
+fn by_millisecond(told: &[(Time, Effect)], kind: Kind) -> (Vec<(u64, usize)>, usize) {
+    let mut counts: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut links = BTreeSet::new();
+    for (at, effect) in told {
+        if let Some((link, _)) = frames_in(std::slice::from_ref(effect), kind).first() {
+            *counts.entry(at.as_nanos() / 1_000_000).or_default() += 1;
+            links.insert(*link);
+        }
+    }
+    (counts.into_iter().collect(), links.len())
+}
+
+#[test]
+fn a_hub_passes_on_an_advert_in_bounded_steps() {
+    let mut bench = hub(2_500);
+    let now = ms(200);
+    let first = bench.handle(now, arrives(nth_link(7), &signed(9_000, (1, 1), &[])));
+    assert_eq!(adverts_in(&first).len(), 1_024);
+    assert!(bench.machine.router.poll_timeout().is_some_and(|(due, _)| due <= now), "the rest is due at once");
+    let told = bench.run_until(ms(204));
+    let (steps, links) = by_millisecond(&told, Kind::Advert);
+    assert_eq!((steps, links), (vec![(200, 1_024), (201, 451)], 1_475), "everybody but the one it came from");
+}
+
+#[test]
+fn a_hub_passes_on_questions_in_bounded_steps() {
+    let mut bench = hub(2_500);
+    let now = ms(200);
+    let find = |target| Event::Find { link: nth_link(7), header: v1::Find { target: addr(target), hops_left: 3 } };
+    assert_eq!(frames_in(&bench.handle(now, find(9_000)), Kind::Find).len(), 1_024);
+    // A link that goes meanwhile is left out, and the other question waits for its turn.
+    bench.handle(now, Event::LinkDown { link: nth_link(2_499) });
+    assert_eq!(frames_in(&bench.handle(now, find(9_001)), Kind::Find).len(), 1_024);
+    let told = bench.run_until(ms(210));
+    // The advert that the link is gone goes first.
+    let (adverts, _) = by_millisecond(&told, Kind::Advert);
+    let (finds, links) = by_millisecond(&told, Kind::Find);
+    assert_eq!(adverts, [(200, 1_024), (201, 1_024), (202, 451)]);
+    assert_eq!((finds, links), (vec![(202, 573), (203, 1_024), (204, 1_024), (205, 327)], 2_498));
 }
