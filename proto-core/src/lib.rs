@@ -18,7 +18,7 @@
 //! # Reading order
 //!
 //! [`time`], [`id`], [`rng`], [`cx`]: what every machine is given. [`wire`]: the frames. [`secure`], [`link`],
-//! [`route`], [`message`]: the machines, from the socket up. [`node`]: their composition.
+//! [`route`], [`message`], [`pubsub`]: the machines, from the socket up. [`node`]: their composition.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -41,6 +41,7 @@ pub mod link;
 pub mod message;
 pub mod node;
 pub mod probe;
+pub mod pubsub;
 pub mod queue;
 pub mod rng;
 pub mod route;

@@ -246,6 +246,59 @@ pub const OFFER_DEADLINE: Duration = Duration::from_secs(30);
 /// Pause before a node is told, or asked, again after something was lost.
 pub const OFFER_PAUSE: Duration = Duration::from_secs(1);
 
+// ---- topics
+
+/// Longest topic or pattern, in bytes. Longer: refused; dropped if it comes from another node.
+pub const TOPIC_MAX: usize = 255;
+/// Most tokens of a topic or pattern. More: like a longer one.
+pub const TOPIC_TOKENS_MAX: usize = 16;
+/// Longest name of a queue group, in bytes. Longer: refused.
+pub const GROUP_NAME_MAX: usize = 64;
+/// Most bytes of a publication's own headers. More: rejected as too large.
+pub const PUBLICATION_HEADERS_MAX: usize = 16 * 1_024;
+/// Most subscriptions of a node. More: rejected as busy.
+pub const SUBSCRIPTIONS_MAX: usize = 2 * 1_024 * 1_024;
+/// Most interests (pattern, group, node) that a node knows of. More: not taken in, and who has them does not get what they
+/// ask for from here.
+pub const INTERESTS_MAX: usize = 4 * 1_024 * 1_024;
+/// Most interests of one node. More: like more than [`INTERESTS_MAX`].
+pub const INTERESTS_PER_NODE_MAX: usize = 2 * 1_024 * 1_024;
+/// Most nodes with interests. More: like more than [`INTERESTS_MAX`].
+pub const OWNERS_MAX: usize = NODES_MAX;
+/// Topics for which it is remembered who wants them. More: the later of two in one place.
+pub const MATCH_SLOTS: usize = 4_096;
+/// Most interests that are remembered for one of these topics. More: remembered for the last such topic only.
+pub const MATCH_KEPT_MAX: usize = 1_024;
+/// Default of the publications handed to a subscription and not yet consumed. More: they wait in its queue.
+pub const SUBSCRIPTION_CREDIT: u32 = 256;
+/// Default of the publications waiting for one subscription. More: its policy decides.
+pub const SUBSCRIPTION_MESSAGES: usize = 4_096;
+/// Default of the bytes waiting for one subscription. More: its policy decides.
+pub const SUBSCRIPTION_BYTES: usize = 16 * 1_024 * 1_024;
+/// What a waiting publication counts beside its bytes.
+pub const PUBLICATION_OVERHEAD: usize = 128;
+/// Least time between two reports that one subscription or one node is too slow.
+pub const SLOW_INTERVAL: Duration = Duration::from_secs(10);
+/// Members of a group that are asked for room for one publication. More: the one whose turn it is gets it.
+pub const GROUP_MEMBERS_ASKED: usize = 64;
+/// Nodes that are tried for one group and one publication. More: nobody in the group gets it.
+pub const GROUP_TRIES: usize = 3;
+/// How long a publication is kept, if nobody waits for its receipt, so that another node of a group can be tried.
+pub const GROUP_RETRY: Duration = Duration::from_secs(2);
+/// Most publications kept for that. More: the oldest cannot be tried again.
+pub const GROUP_RETRY_MESSAGES: usize = 16_384;
+/// Most bytes of publications kept so that another node of a group can be tried. More: the oldest without a receipt cannot
+/// be tried again, then the newest.
+pub const GROUP_RETRY_BYTES: usize = 64 * 1_024 * 1_024;
+/// Most publications whose receipts are awaited. More: rejected as busy.
+pub const RECEIPTS_MAX: usize = 65_536;
+/// Most topics of which history is kept. More: the one that was used longest ago is forgotten.
+pub const HISTORY_TOPICS: usize = 65_536;
+/// Most bytes of all history. More: the topic that was used longest ago is forgotten.
+pub const HISTORY_BYTES: usize = 256 * 1_024 * 1_024;
+/// How much longer than its age a publication may be held; it is never replayed then.
+pub const HISTORY_SWEEP: Duration = Duration::from_secs(1);
+
 // ---- node
 
 /// Longest chain of hand-offs between machines that one input may cause, however wide: what the network sends decides the
@@ -295,4 +348,9 @@ const _: () = {
     );
     assert!(INBOX_WINDOW_MIN <= FLOW_WINDOW, "the least window is within the largest");
     assert!(INBOX_PATIENCE.as_millis() < MESSAGE_DEADLINE.as_millis(), "what waits behind must not expire meanwhile");
+
+        64 + TOPIC_MAX + CLIENT_NAME_MAX <= HEADER_MAX / 2,
+        "a publication leaves half a header to what carries it"
+    );
+    assert!(SUBSCRIPTIONS_MAX <= INTERESTS_PER_NODE_MAX, "others can know of every subscription");
 };

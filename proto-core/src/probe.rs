@@ -96,6 +96,26 @@ counters! {
     OtherLife = "messages_other_life",
     /// Messages received again and dropped.
     MessagesDuplicate = "messages_duplicate",
+    /// Publications by the application of this node.
+    Published = "topics_published",
+    /// Publications that arrived from other nodes.
+    PublicationsArrived = "topics_arrived",
+    /// Publications handed to subscriptions; one for each subscription.
+    PublicationsDelivered = "topics_delivered",
+    /// Publications that a slow subscription did not get; one for each subscription.
+    PublicationsDropped = "topics_dropped",
+    /// Publications that a node did not get; one for each node.
+    PublicationsLost = "topics_lost",
+    /// Publications for which no member of a group was found; one for each group.
+    GroupsUnserved = "topics_groups_unserved",
+    /// Publications that arrived and nobody wants any more.
+    PublicationsUnwanted = "topics_unwanted",
+    /// Publications that arrived and could not be understood.
+    PublicationsMalformed = "topics_malformed",
+    /// Interests of other nodes that were not taken in.
+    InterestsRefused = "topics_interests_refused",
+    /// Subscriptions ended because they were too slow.
+    SubscriptionsEnded = "topics_subscriptions_ended",
     /// Inputs that broke the contract of the core.
     Misuse = "misuse",
 }

@@ -7,9 +7,9 @@ use crate::id::{Incarnation, NodeAddr, Seq};
 /// Length of an encoded [`v1::Transit`], in bytes.
 const TRANSIT_LEN: usize = 19;
 /// Most bytes of an encoded `u64`, and what the last of them may be at most.
-const U64: (u32, u8) = (10, 1);
+pub(super) const U64: (u32, u8) = (10, 1);
 /// Most bytes of an encoded `u32`, and what the last of them may be at most.
-const U32: (u32, u8) = (5, 15);
+pub(super) const U32: (u32, u8) = (5, 15);
 
 impl v1::Transit {
     /// Reads what every header of kind 16 and above begins with, and returns what follows it; `None` if it is cut short.
@@ -120,8 +120,8 @@ impl v1::Parcel {
     }
 }
 
-/// A header under way; everything but the clients' names fits.
-struct Inline {
+/// A header under way; everything but texts fits.
+pub(super) struct Inline {
     bytes: [u8; 64],
     len: usize,
 }
@@ -129,7 +129,7 @@ struct Inline {
 const _: () = assert!(TRANSIT_LEN + (4 * U64.0 + U32.0) as usize <= 64, "everything before the first name fits");
 
 impl Inline {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self { bytes: [0; 64], len: 0 }
     }
 
@@ -143,7 +143,7 @@ impl Inline {
     }
 
     #[inline]
-    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+    pub(super) fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         if let Some(room) = self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut) {
             *room = bytes;
             self.len += N;
@@ -152,7 +152,7 @@ impl Inline {
 
     /// Seven bits a byte, the lowest first; the highest bit says that more follow.
     #[inline]
-    fn put_varint(&mut self, value: u64) {
+    pub(super) fn put_varint(&mut self, value: u64) {
         let bytes = (u64::BITS - (value | 1).leading_zeros()).div_ceil(7);
         let room = self.bytes.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut);
         match room {
@@ -177,7 +177,7 @@ impl Inline {
     }
 
     #[inline]
-    fn finish(self) -> Head {
+    pub(super) fn finish(self) -> Head {
         Head::from_buf_and_len(self.bytes, self.len)
     }
 }
@@ -202,7 +202,7 @@ const fn gather(bytes: u64) -> u64 {
 }
 
 #[inline]
-fn take_varint(from: &mut &[u8], (longest, last_max): (u32, u8)) -> Option<u64> {
+pub(super) fn take_varint(from: &mut &[u8], (longest, last_max): (u32, u8)) -> Option<u64> {
     let (&first, rest) = from.split_first()?;
     if first < 0x80 {
         *from = rest;
@@ -232,7 +232,7 @@ fn take_any_varint(from: &mut &[u8], longest: u32, last_max: u8) -> Option<u64> 
 }
 
 #[inline]
-fn take_text<'a>(from: &mut &'a [u8]) -> Option<&'a str> {
+pub(super) fn take_text<'a>(from: &mut &'a [u8]) -> Option<&'a str> {
     let len = usize::try_from(take_varint(from, U64)?).ok()?;
     if len == 0 {
         return Some("");

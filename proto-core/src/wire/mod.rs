@@ -8,6 +8,7 @@ mod data;
 mod encoded;
 mod frame;
 mod prelude;
+mod publication;
 #[cfg(test)]
 mod tests;
 pub mod v1;

@@ -385,4 +385,35 @@ pub struct CastTo {
     pub seq: Seq,
     /// As in [`Data`].
     pub behind: u32,
+
+/// A publication to a topic. What carries it names the publishing node, its life, and the groups that are meant; the body
+/// is the publication's own headers, then its payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publication<'a> {
+    /// The publication's number in its publisher's life, from 1.
+    pub seq: Seq,
+    /// Whether the publisher wants a [`Receipt`] in any case.
+    pub receipt: bool,
+    /// Whether only the named groups get it: the rest of the node was served before.
+    pub groups_only: bool,
+    /// How many bytes at the beginning of the body are headers.
+    pub headers: u32,
+    /// The topic.
+    pub topic: &'a str,
+    /// The client of the publishing node that it is from; empty: the node itself.
+    pub from_client: &'a str,
+}
+
+/// Answers a [`Publication`]: how many got it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt<'a> {
+    /// The life of the publisher.
+    pub incarnation: Incarnation,
+    /// Which publication.
+    pub seq: Seq,
+    /// How many subscriptions took it.
+    pub subscriptions: u32,
+    /// The named groups that have no member here any more.
+    #[serde(borrow)]
+    pub vacant: SmallVec<[&'a str; 2]>,
 }
