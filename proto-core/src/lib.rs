@@ -18,7 +18,7 @@
 //! # Reading order
 //!
 //! [`time`], [`id`], [`rng`], [`cx`]: what every machine is given. [`wire`]: the frames. [`secure`], [`link`],
-//! [`route`], [`message`]: the machines, from the socket up. [`node`]: their composition.
+//! [`route`], [`message`], [`rpc`]: the machines, from the socket up. [`node`]: their composition.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -43,6 +43,7 @@ pub mod probe;
 pub mod queue;
 pub mod rng;
 pub mod route;
+pub mod rpc;
 pub mod secure;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
