@@ -43,14 +43,12 @@ fn a_client_that_goes_away_takes_its_handlers_and_its_calls_along() {
     let own = invocation(&call(&mut me, at(4), 3, from_ui).1);
     let effects = me.handle(at(5), Event::ClientGone { client: Arc::from("ui") });
     assert_eq!(stopped(&effects), [(own, Stop::Cancelled)]);
-    let told = Duration::ZERO;
-    let _ = told;
     assert_eq!(
         ended(&effects),
         [
             (3, Completion::Cancelled(Progress::Delivered)),
-            (2, Completion::Overloaded(Overload::QueueFull)),
             (1, Completion::Lost(Loss::HandlerGone)),
+            (2, Completion::Overloaded(Overload::QueueFull)),
         ]
     );
     assert!(effects.contains(&Effect::Announce { entry: entry(Some("ui"), 1, 1), present: false }));
