@@ -1,7 +1,7 @@
 //! Containers whose behaviour is the same on every run and platform.
 
 use alloc::vec::Vec;
-use core::{fmt, hash::Hash, iter};
+use core::{borrow::Borrow, fmt, hash::Hash, iter};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -41,19 +41,28 @@ impl<K: Eq + Hash, V> DetMap<K, V> {
 
     /// Whether `key` has an entry.
     #[must_use]
-    pub fn contains_key(&self, key: &K) -> bool {
+    pub fn contains_key<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
         self.0.contains_key(key)
     }
 
     /// The value of `key`.
     #[must_use]
-    pub fn get(&self, key: &K) -> Option<&V> {
+    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
         self.0.get(key)
     }
 
     /// The value of `key`, to change.
     #[must_use]
-    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
         self.0.get_mut(key)
     }
 
@@ -68,7 +77,10 @@ impl<K: Eq + Hash, V> DetMap<K, V> {
     }
 
     /// Takes the entry of `key` out.
-    pub fn remove(&mut self, key: &K) -> Option<V> {
+    pub fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
         self.0.remove(key)
     }
 

@@ -19,6 +19,7 @@
 //!
 //! [`time`], [`id`], [`rng`], [`cx`]: what every machine is given. [`wire`]: the frames. [`secure`], [`link`],
 //! [`route`], [`message`], [`pubsub`]: the machines, from the socket up. [`node`]: their composition.
+//! [`route`], [`message`], [`rpc`]: the machines, from the socket up. [`node`]: their composition.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -45,6 +46,7 @@ pub mod pubsub;
 pub mod queue;
 pub mod rng;
 pub mod route;
+pub mod rpc;
 pub mod secure;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

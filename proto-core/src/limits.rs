@@ -231,9 +231,11 @@ pub const LISTS_MAX: usize = 4_096;
 // ---- parcels
 
 /// Most bytes of a machine's part of a parcel's header. More: rejected as too large.
-pub const PARCEL_HEAD_MAX: usize = 400;
+pub const PARCEL_HEAD_MAX: usize = 896;
+/// The same for a parcel that may be for several nodes.
+pub const CAST_HEAD_MAX: usize = 512;
 /// Most receivers of one frame that is for several. More: further frames.
-pub const CAST_NODES_MAX: usize = 24;
+pub const CAST_NODES_MAX: usize = 20;
 
 // ---- directory
 
@@ -298,6 +300,71 @@ pub const HISTORY_TOPICS: usize = 65_536;
 pub const HISTORY_BYTES: usize = 256 * 1_024 * 1_024;
 /// How much longer than its age a publication may be held; it is never replayed then.
 pub const HISTORY_SWEEP: Duration = Duration::from_secs(1);
+// ---- remote calls
+
+/// Longest name of a service, in bytes. Longer: there is no such service.
+pub const SERVICE_NAME_MAX: usize = 128;
+/// Most bytes of what a provider says of its service: note, parameters and results together. More: not registered.
+pub const SERVICE_META_MAX: usize = 8 * 1_024;
+/// Most registrations of one node. More: not registered; an entry that another node announces beyond it is ignored.
+pub const REGISTRATIONS_MAX: usize = 65_536;
+/// Most providers known in the mesh. More: what is announced beyond it is ignored, so those cannot be chosen from here.
+pub const PROVIDERS_MAX: usize = 262_144;
+/// Default of the calls that a provider runs at once. More: they queue.
+pub const SERVICE_CONCURRENCY: u32 = 64;
+/// Most calls that a provider may ask to run at once; a larger wish is cut to it.
+pub const SERVICE_CONCURRENCY_MAX: u32 = 16_384;
+/// Default of the calls that wait for a provider that runs as many as it may. More: refused as overloaded.
+pub const SERVICE_QUEUE: u32 = 256;
+/// Most calls that a provider may ask to let wait; a larger wish is cut to it.
+pub const SERVICE_QUEUE_MAX: u32 = 4_096;
+/// Most bytes of payload of all calls that wait for providers of this node. More: refused as overloaded.
+pub const SERVICE_QUEUE_BYTES: usize = 64 * 1_024 * 1_024;
+/// Most calls of this node that are not completed. More: rejected as busy.
+pub const CALLS_MAX: usize = 65_536;
+/// Most calls of this node to one node that are not completed. More: rejected as busy.
+pub const CALLS_PER_NODE_MAX: u32 = 16_384;
+/// Most bytes of payload kept so that calls can be tried at another provider. More: the call is tried once.
+pub const CALLS_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+/// Most calls that this node runs or lets wait. More: refused as overloaded.
+pub const INVOCATIONS_MAX: usize = 65_536;
+/// Most calls of one node that this node runs or lets wait. More: refused as overloaded.
+pub const INVOCATIONS_PER_NODE_MAX: u32 = 16_384;
+/// Longest time a call may take; a longer deadline is cut to it.
+pub const CALL_DEADLINE_MAX: Duration = Duration::from_secs(24 * 3_600);
+/// Most providers at which one call is tried. More: it completes with the last refusal.
+pub const CALL_TRIES_MAX: u8 = 4;
+/// Calls after which one more try at another provider is allowed: a tenth.
+pub const CALLS_PER_RETRY: u32 = 10;
+/// Most tries saved up. More: further calls save nothing.
+pub const RETRIES_SAVED_MAX: u32 = 100;
+/// How long a provider that refused is chosen last.
+pub const REFUSED_COOL_DOWN: Duration = Duration::from_millis(100);
+/// Time after which a provider first tells how far a call got; a quarter of the call's time, if that is less.
+pub const CALL_STATUS_FIRST: Duration = Duration::from_millis(100);
+/// Time between two such notes.
+pub const CALL_STATUS_EVERY: Duration = Duration::from_secs(1);
+/// How long a node may be out of reach before the calls to it are given up.
+pub const CALL_LOST_AFTER: Duration = Duration::from_secs(5);
+/// How long a handler that was told to stop keeps its place. Longer: the place is given to another call.
+pub const HANDLER_STOP: Duration = Duration::from_secs(30);
+/// Longest message of an application's error, in bytes. Longer: cut.
+pub const CALL_ERROR_MESSAGE_MAX: usize = 512;
+/// Items of a streaming reply that may be on their way or unread. More: the handler waits.
+pub const STREAM_WINDOW_ITEMS: u32 = 64;
+/// Bytes of a streaming reply that may be on their way or unread; one item may exceed it. More: the handler waits.
+pub const STREAM_WINDOW_BYTES: u32 = 1_024 * 1_024;
+/// Longest idempotency key, in bytes. Longer: there is no such key.
+pub const IDEMPOTENCY_KEY_MAX: usize = 64;
+/// How long the result of a call with an idempotency key is kept.
+pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(600);
+/// Most idempotency keys remembered. More: calls with a new key are refused as overloaded; forgetting one early could let
+/// a call run twice.
+pub const IDEMPOTENCY_KEYS_MAX: usize = 65_536;
+/// Most bytes of results kept for idempotency keys. More: the result is not kept, and a repeated call learns that.
+pub const IDEMPOTENCY_BYTES_MAX: usize = 64 * 1_024 * 1_024;
+/// Most calls that wait for one run with the same idempotency key. More: refused as overloaded.
+pub const IDEMPOTENCY_JOINED_MAX: usize = 64;
 
 // ---- node
 
@@ -340,7 +407,14 @@ const _: () = {
     assert!(PACE_MIN <= PACE_INITIAL && PACE_INITIAL <= FLOW_WINDOW, "a flow begins within its bounds");
     assert!(66 + 11 * REFUSALS_PER_ACK <= HEADER_MAX, "an acknowledgement must fit a header");
     assert!(66 + PARCEL_HEAD_MAX <= HEADER_MAX, "a parcel's header must fit");
-    assert!(32 + 23 * CAST_NODES_MAX + PARCEL_HEAD_MAX <= HEADER_MAX, "a header for several must fit");
+    assert!(32 + 23 * CAST_NODES_MAX + CAST_HEAD_MAX <= HEADER_MAX, "a header for several must fit");
+    assert!(CALLS_MAX <= 1 << 16 && INVOCATIONS_MAX <= 1 << 16, "the place of a call is 16 bits of its number");
+    assert!(CALL_TRIES_MAX <= 4, "a try is two bits of what the transport is asked to report");
+    assert!(
+        SERVICE_NAME_MAX + 2 * CLIENT_NAME_MAX + IDEMPOTENCY_KEY_MAX + 64 <= HEADER_MAX / 2,
+        "a request must leave room for the header around it"
+    );
+    assert!(CALL_ERROR_MESSAGE_MAX + 64 <= HEADER_MAX - 128, "an error must leave room for the header around it");
     assert!(FLOW_WINDOW <= FLOW_QUEUE_MESSAGES, "what is in flight is part of what waits");
     assert!(
         CLIENTS_MAX * MAILBOX_BYTES_MIN <= INBOX_BYTES,
@@ -348,7 +422,7 @@ const _: () = {
     );
     assert!(INBOX_WINDOW_MIN <= FLOW_WINDOW, "the least window is within the largest");
     assert!(INBOX_PATIENCE.as_millis() < MESSAGE_DEADLINE.as_millis(), "what waits behind must not expire meanwhile");
-
+    assert!(
         64 + TOPIC_MAX + CLIENT_NAME_MAX <= HEADER_MAX / 2,
         "a publication leaves half a header to what carries it"
     );

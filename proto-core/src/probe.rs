@@ -116,6 +116,30 @@ counters! {
     InterestsRefused = "topics_interests_refused",
     /// Subscriptions ended because they were too slow.
     SubscriptionsEnded = "topics_subscriptions_ended",
+    /// Calls that the application of this node made.
+    Calls = "rpc_calls",
+    /// Calls that were tried at another provider.
+    CallsRetried = "rpc_calls_retried",
+    /// Calls that could have been tried at another provider, had there not been too many such tries.
+    CallsNotRetried = "rpc_calls_not_retried",
+    /// Calls that ended without a result or an error of the handler.
+    CallsFailed = "rpc_calls_failed",
+    /// Answers to calls that were over, or that came from somebody else than the one called.
+    CallsLate = "rpc_answers_late",
+    /// Calls that were handed to handlers of this node.
+    Invocations = "rpc_invocations",
+    /// Calls that providers of this node refused.
+    InvocationsRefused = "rpc_invocations_refused",
+    /// Calls that were over before a handler of this node had time for them.
+    InvocationsExpired = "rpc_invocations_expired",
+    /// Calls whose handler did not stop when told to; its place was given to another call.
+    InvocationsAbandoned = "rpc_invocations_abandoned",
+    /// Calls that were answered from the table of idempotency keys, or joined to one that ran.
+    InvocationsRepeated = "rpc_invocations_repeated",
+    /// Providers that were announced and not taken in: too many, or malformed.
+    ProvidersRefused = "rpc_providers_refused",
+    /// Messages of remote calls that could not be decoded, or made no sense.
+    CallsMalformed = "rpc_malformed",
     /// Inputs that broke the contract of the core.
     Misuse = "misuse",
 }

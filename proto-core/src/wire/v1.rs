@@ -385,6 +385,7 @@ pub struct CastTo {
     pub seq: Seq,
     /// As in [`Data`].
     pub behind: u32,
+}
 
 /// A publication to a topic. What carries it names the publishing node, its life, and the groups that are meant; the body
 /// is the publication's own headers, then its payload.
@@ -416,4 +417,171 @@ pub struct Receipt<'a> {
     /// The named groups that have no member here any more.
     #[serde(borrow)]
     pub vacant: SmallVec<[&'a str; 2]>,
+}
+
+/// One step of a remote call, between the node that calls and the node that serves. The payload is the application's.
+/// Travels in a flow, so that each arrives at most once, in order, and in the life that it was sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Call<'a> {
+    /// Asks for a service. The payload: the call's.
+    #[serde(borrow)]
+    Request(Request<'a>),
+    /// One item of a streaming reply. The payload: the item.
+    Item {
+        /// Which call.
+        call: u64,
+        /// The item's number, from 0.
+        seq: u64,
+    },
+    /// The last answer: it went well. The payload: the result.
+    Done {
+        /// Which call.
+        call: u64,
+        /// How many items came before.
+        items: u64,
+        /// Calls that run or wait at the provider.
+        load: u32,
+    },
+    /// The last answer: the handler reports an error. The payload: what it adds.
+    Failed {
+        /// Which call.
+        call: u64,
+        /// How many items came before.
+        items: u64,
+        /// Calls that run or wait at the provider.
+        load: u32,
+        /// The application's code.
+        code: u32,
+        /// The application's words.
+        message: &'a str,
+    },
+    /// The last answer: no handler has seen the call, and none will.
+    Refused {
+        /// Which call.
+        call: u64,
+        /// Why.
+        why: CallRefusal,
+        /// Calls that run or wait at the provider.
+        load: u32,
+    },
+    /// The last answer: a handler may have run, and there is no result.
+    Lost {
+        /// Which call.
+        call: u64,
+        /// Why.
+        why: CallLoss,
+    },
+    /// How far a call got that is not answered yet.
+    Progress {
+        /// Which call.
+        call: u64,
+        /// How far.
+        stage: CallStage,
+    },
+    /// The caller wants no answer any more.
+    Cancel {
+        /// Which call.
+        call: u64,
+    },
+    /// The caller has room for more items of a streaming reply, counted from the beginning.
+    Credit {
+        /// Which call.
+        call: u64,
+        /// Items allowed in all.
+        items: u64,
+        /// Bytes allowed in all; the last item may exceed it.
+        bytes: u64,
+    },
+}
+
+/// Asks a node for a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request<'a> {
+    /// The caller's number of the call: never used twice in its life.
+    pub call: u64,
+    /// The service.
+    pub service: &'a str,
+    /// The client that shall serve it; empty: the node itself; `None`: whoever does at that node.
+    pub to: Option<&'a str>,
+    /// The client that calls; empty: the node itself.
+    pub from_client: &'a str,
+    /// Time left until the deadline, in microseconds.
+    pub left_us: u64,
+    /// Calls of one caller with the same key run once; empty: no key.
+    pub key: &'a [u8],
+    /// For a streaming reply: the items and bytes that may come before more credit is given.
+    pub window: Option<(u32, u32)>,
+}
+
+/// Why a provider refused a call, which it did not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CallRefusal {
+    /// Nobody serves it there.
+    NoSuchService,
+    /// As many calls wait as may.
+    QueueFull,
+    /// The node runs as many calls, of everybody or of this caller, as it may.
+    TooManyCalls,
+    /// The table of idempotency keys is full.
+    TooManyKeys,
+    /// The node shuts down.
+    ShuttingDown,
+    /// The request makes no sense.
+    Malformed,
+}
+
+/// Why there is no result of a call that a handler may have run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CallLoss {
+    /// The handler went away.
+    HandlerGone,
+    /// It ran before under the same idempotency key, and the result is not kept.
+    ResultForgotten,
+}
+
+/// How far a call got at its provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CallStage {
+    /// It waits.
+    Queued {
+        /// Calls that wait before it.
+        behind: u32,
+    },
+    /// A handler runs it.
+    Running {
+        /// For how long, in microseconds.
+        for_us: u64,
+    },
+}
+
+/// What a provider says of a service that it serves, as it is replicated to every node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provider<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// The client that serves it; empty: the node itself.
+    pub client: &'a str,
+    /// How many calls it runs at once.
+    pub concurrency: u32,
+    /// How many more may wait.
+    pub queue: u32,
+    /// For people: what it does.
+    pub note: &'a str,
+    /// What it takes.
+    #[serde(borrow)]
+    pub parameters: alloc::vec::Vec<Field<'a>>,
+    /// What it gives.
+    #[serde(borrow)]
+    pub results: alloc::vec::Vec<Field<'a>>,
+}
+
+/// One parameter or result of a [`Provider`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its type, in the provider's words.
+    pub kind: &'a str,
+    /// For people: what it means.
+    pub note: &'a str,
 }
