@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     };
     runtime.block_on(async {
         match Mesh::start(options).await {
-            Ok(mesh) => serve(mesh).await.map_or_else(|error| fail(1, &error.to_string()), |()| ExitCode::SUCCESS),
+            Ok(mesh) => serve(mesh).await.map_or_else(|error| fail(1, &error.to_string()), ExitCode::from),
             Err(error) => fail(4, &error.to_string()),
         }
     })
@@ -40,8 +40,8 @@ fn fail(code: u8, what: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Relays until it is told to stop.
-async fn serve(mesh: Mesh) -> std::io::Result<()> {
+/// Relays until it is told to stop. Answers with the exit code: zero, or that of a second signal, which ends it at once.
+async fn serve(mesh: Mesh) -> std::io::Result<u8> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut events = mesh.events();
@@ -61,10 +61,15 @@ async fn serve(mesh: Mesh) -> std::io::Result<()> {
             },
         }
     }
-    if let Ok(report) = mesh.shutdown(DRAIN).await {
-        info!(?report, "stopped");
+    info!("stopping");
+    tokio::select! {
+        report = mesh.shutdown(DRAIN) => {
+            info!(?report, "stopped");
+            Ok(0)
+        }
+        _ = interrupt.recv() => Ok(130),
+        _ = terminate.recv() => Ok(143),
     }
-    Ok(())
 }
 
 /// Logs what an operator of a relay wants to see.

@@ -71,6 +71,13 @@ pub(super) fn incoming(why: IncomingError, mailbox: &str) -> Problem {
     }
 }
 
+/// A node that nothing reaches because it shows another key than the one its name is pinned to.
+pub(super) fn wrong_key(node: &str, conflict: String) -> Problem {
+    let what = format!("{node} is not let in: its key is not the one that its name is pinned to");
+    let problem = Problem::new(Code::E0203, Exit::Integrity, what).note(conflict);
+    problem.try_this(format!("restore the identity file of {node}, or give it a new name"))
+}
+
 /// The node is over.
 pub(super) fn stopped() -> Problem {
     Problem::new(Code::E0407, Exit::Failed, "the node is shutting down")

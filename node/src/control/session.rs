@@ -133,7 +133,8 @@ impl Session {
             Problem::new(Code::E0401, Exit::NoRoute, what).try_this(format!("node trace {node}"))
         };
         let hop = self.mesh.ping_within(node, deadline).await;
-        let hop = hop.map_err(|why| refusal::request(why, node))?.ok_or_else(silent)?;
+        let hop = hop.map_err(|why| refusal::request(why, node)).and_then(|hop| hop.ok_or_else(silent));
+        let hop = hop.map_err(|problem| self.or_wrong_key(problem, node))?;
         let pong = PingDoc { id: hop.name.to_string(), rtt_us: micros(hop.rtt), hops: u64::from(hop.hop) };
         Ok(Some(pong.json()))
     }
@@ -148,7 +149,9 @@ impl Session {
             Outcome::Delivered => {
                 Ok(Some(Receipt { id: receiver, outcome: "delivered".to_owned(), ..Receipt::default() }.json()))
             }
-            Outcome::Rejected(_) | Outcome::Unknown => Err(refusal::outcome(outcome, &receiver)),
+            Outcome::Rejected(_) | Outcome::Unknown => {
+                Err(self.or_wrong_key(refusal::outcome(outcome, &receiver), &node))
+            }
         }
     }
 
@@ -161,8 +164,12 @@ impl Session {
 
     async fn trace(&self, node: &str, deadline_ms: Option<u64>) -> Answered {
         let deadline = deadline_ms.map_or(limits::TRACE_TIMEOUT, Duration::from_millis);
-        let hops = self.mesh.trace_within(node, deadline).await.map_err(|why| refusal::request(why, node))?;
+        let hops = self.mesh.trace_within(node, deadline).await;
+        let hops = hops.map_err(|why| self.or_wrong_key(refusal::request(why, node), node))?;
         let reached = hops.iter().any(|hop| hop.last);
+        if let (false, Some(conflict)) = (reached, self.journal.conflict(node)) {
+            return Err(refusal::wrong_key(node, conflict));
+        }
         Ok(Some(TraceDoc { reached, hops: hops.iter().map(hop_document).collect() }.json()))
     }
 
@@ -177,6 +184,12 @@ impl Session {
         let document =
             FoundDoc { id: found.name.to_string(), cost: found.cost.map(u64::from), hops: found.hops.map(u64::from) };
         Ok(Some(document.json()))
+    }
+
+    /// The problem, or the wrong key that explains why there is no way to the node.
+    fn or_wrong_key(&self, problem: Problem, node: &str) -> Problem {
+        let conflict = self.journal.conflict(node).filter(|_| problem.exit == Exit::NoRoute);
+        conflict.map_or(problem, |conflict| refusal::wrong_key(node, conflict))
     }
 
     async fn stop(&self, deadline_ms: Option<u64>) -> Answered {

@@ -60,7 +60,17 @@ pub(crate) fn start(log: &Log, wishes: Wishes) -> Result<Guard, Problem> {
         LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     };
     tracing_subscriber::registry().with(lines).try_init().map_err(|why| failed(why.to_string()))?;
+    log_panics();
     Ok(Guard { _worker: worker })
+}
+
+/// A panic is a line of the log like any other: in its file, and in its format.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let what = panic.payload_as_str().unwrap_or("no message");
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "panicked: {what}");
+    }));
 }
 
 fn non_blocking(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
