@@ -1,6 +1,8 @@
 //! Every exit code of `docs/CLI.md`, produced by the program. The two for a second signal are in `process.rs`, the one for
 //! other users' nodes, as root, in `control.rs`.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says loudly that it was skipped")]
+
 mod common;
 
 use std::{
