@@ -4,7 +4,12 @@
 
 mod common;
 
-use std::{fs, process::Child};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    process::Child,
+};
 
 use common::{Ran, Running, World, exit_code};
 use serde_json::Value;
@@ -98,6 +103,39 @@ fn clients_get_their_own_messages_while_they_are_there() {
     let second = world.run(&["recv", "--client", "till", "--node", "b", "--json"]);
     assert_eq!((second.code, second.problem()["code"].as_str()), (10, Some("E0413")), "{}", second.err);
     finish(first);
+}
+
+#[test]
+fn what_a_client_did_not_take_waits_for_its_next_receiver_and_holds_up_nobody() {
+    const INBOX: usize = 16;
+    let world = World::new();
+    let a = world.start_config(&world.config("a", "  listen: [tcp://127.0.0.1:0]"));
+    let config = world.config("b", &format!("  connect: [ {{ id: a, url: \"tcp://{}\" }} ]", a.addr()));
+    let b = world.start(&[config.to_str().unwrap(), "--set", &format!("messaging.inbox={INBOX}")]);
+    let send = |to: &str, body: &str| {
+        let sent = world.until(&["send", to, body, "--node", "a", "--timeout", "2s"], |ran| ran.code != 8);
+        assert_eq!(sent.code, 0, "{}", sent.err);
+    };
+    // One who wants a single message, and is slow: nine more arrive meanwhile.
+    let mut slow = UnixStream::connect(b.announcement["control"].as_str().unwrap()).unwrap();
+    let request = r#"{"protocol":"firelink.control/v1","op":"recv","client":"till","count":1}"#;
+    writeln!(slow, "{request}").unwrap();
+    world.until(&["send", "b/till", "0", "--node", "a", "--timeout", "2s"], |ran| ran.code == 0);
+    (1..10).for_each(|number| send("b/till", &number.to_string()));
+    writeln!(slow, r#"{{"got":1}}"#).unwrap();
+    let mut got = String::new();
+    slow.read_to_string(&mut got).unwrap();
+    assert!(got.contains("\n0{\"reply\":\"done\""), "the one message, and the end: {got}");
+
+    let gone = world.run(&["send", "b/till", "x", "--node", "a", "--json"]);
+    assert_eq!((gone.code, gone.problem()["code"].as_str()), (7, Some("E0402")), "{}", gone.err);
+    (0..INBOX).for_each(|number| send("b", &format!("own {number}")));
+    let till = world.run(&["recv", "--client", "till", "--count", "4", "--node", "b", "--timeout", "5s"]);
+    assert_eq!(till.out, "a: 1\na: 2\na: 3\na: 4\n", "{}", till.err);
+    let till = world.run(&["recv", "--client", "till", "--node", "b", "--timeout", "500ms"]);
+    assert_eq!(till.out, "a: 5\na: 6\na: 7\na: 8\na: 9\n", "{}", till.err);
+    let own = world.run(&["recv", "--node", "b", "--timeout", "500ms"]).out;
+    assert_eq!(own, (0..INBOX).map(|number| format!("a: own {number}\n")).collect::<String>());
 }
 
 #[test]

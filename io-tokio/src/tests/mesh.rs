@@ -226,10 +226,38 @@ async fn what_a_client_left_is_handed_back_and_holds_up_nobody() {
             assert_eq!(b.send_with("a", number, to_desk()).await, Ok(Outcome::Delivered));
         }
         assert_eq!(&desk.recv().await.unwrap().payload[..], b"1");
-        let left: Vec<_> = desk.into_left().into_iter().map(|message| message.payload).collect();
+        let left: Vec<_> = desk.leave().await.into_iter().map(|message| message.payload).collect();
         assert_eq!(left, ["2", "3"]);
     }
     assert_eq!(a.counters().await.unwrap()["messages_discarded"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn whatever_was_accepted_for_a_client_that_leaves_is_handed_back() {
+    let a = start(listening("a")).await;
+    let b = start(options("b").connect(&door(&a))).await;
+    let to_desk = || SendOptions { client: Some("desk".into()), ..SendOptions::default() };
+    let (mut got, mut delivered) = (0, 0);
+    // Which of its sources the node looks at first changes from turn to turn.
+    for _ in 0..12 {
+        let mut desk = a.client("desk").await.unwrap();
+        let (go_on, held) = std::sync::mpsc::channel::<()>();
+        let standing = a.clone();
+        let stand = tokio::spawn(async move { standing.inspect(move |_, _| held.recv().is_ok()).await });
+        let sender = b.clone();
+        let send = tokio::spawn(async move { sender.send_with("a", "ring", to_desk()).await });
+        // The message lies in the socket while the client takes its leave.
+        sleep(Duration::from_millis(20)).await;
+        let leave = tokio::spawn(async move { desk.leave().await.len() });
+        sleep(Duration::from_millis(5)).await;
+        drop(go_on);
+        assert_eq!(stand.await.unwrap(), Ok(false));
+        got += leave.await.unwrap();
+        delivered += usize::from(timeout(LONG, send).await.unwrap().unwrap() == Ok(Outcome::Delivered));
+    }
+    assert!(delivered > 0, "some come in time");
+    assert!(a.incoming().unwrap().try_recv().is_none(), "nothing ends up where nobody looks for it");
+    assert_eq!(got, delivered, "what was delivered was handed over");
 }
 
 #[tokio::test]
