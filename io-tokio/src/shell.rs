@@ -8,6 +8,7 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     mem,
+    net::SocketAddr,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -24,6 +25,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tracing::{debug, error, info, warn};
 
 use crate::{
+    admission::Admission,
     alarm::{Alarm, Calendar},
     arrival::Arrival,
     channels::Channels,
@@ -48,6 +50,7 @@ pub(crate) struct Shell<N: Net, C: Clock> {
     pub(crate) channels: Channels<N::Stream>,
     pub(crate) dialer: Dialer<N>,
     pub(crate) listeners: JoinSet<()>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) arrivals: mpsc::Receiver<Arrival<N::Stream>>,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) egress: Egress,
@@ -311,6 +314,9 @@ impl<N: Net, C: Clock> Shell<N, C> {
         match event {
             Event::LinkUp { peer, incarnation, remote } => {
                 self.common.note_name(peer);
+                if let Ok(remote) = remote.parse::<SocketAddr>() {
+                    self.admission.proven(remote.ip());
+                }
                 info!(%peer, %incarnation, %remote, "link up");
             }
             Event::LinkDown { peer, reason } => info!(%peer, %reason, "link down"),

@@ -1,6 +1,7 @@
 //! Whole nodes on loopback.
 
 use std::{
+    net::SocketAddr,
     path::Path,
     sync::{
         Arc,
@@ -16,7 +17,10 @@ use proto_core::{
     secure::Psk,
     time::{Time, WallTime},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    net::TcpSocket,
+    time::{Instant, sleep, timeout},
+};
 
 use crate::{
     AdmissionOptions, Events, IncomingError, Mesh, MeshOptions, Notice, SendError, SendOptions, Stopped, TlsOptions,
@@ -500,4 +504,32 @@ async fn a_node_behind_an_allow_list_is_out_of_reach_and_the_dialler_sees_why() 
     let (endpoint, why) = b.dial_errors().remove(0);
     assert_eq!(endpoint.to_string(), "tcp://127.0.0.1:1");
     assert!(why.contains("refused"), "{why}");
+}
+
+#[tokio::test]
+async fn strangers_at_the_door_do_not_keep_a_peer_out() {
+    let mut few = listening("a");
+    few.link.accepts_per_sec = 4;
+    let a = start(few).await;
+    let addr = a.local_addrs()[0];
+    let b = start(options("b").connect(&door(&a))).await;
+    reach(&b, "a").await;
+    b.shutdown(LONG).await.unwrap();
+    // From more addresses than anybody counts, and faster than all together may come.
+    let crowd = tokio::spawn(async move {
+        for number in (1..=250).cycle() {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(SocketAddr::from(([127, 0, 7, number], 0))).unwrap();
+            drop(socket.connect(addr).await);
+            sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let refused = async || a.counters().await.unwrap()["accepts_refused_too_fast"];
+    while timeout(LONG, refused()).await.unwrap() < 100 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    // Another node at the address where one was.
+    let c = start(options("c").connect(&door(&a))).await;
+    reach(&c, "a").await;
+    crowd.abort();
 }

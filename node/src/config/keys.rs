@@ -66,7 +66,12 @@ pub const KEYS: &[Key] = &[
     key("mesh.link.reconnect.max", "30s", "", "Longest such pause."),
     key("mesh.link.reconnect.jitter", "0.3", "", "Random share of each pause, from 0 to 1."),
     key("mesh.link.send_queue", "16384", "", "Frames that may wait for a link; then the oldest are dropped."),
-    key("mesh.link.max_accepts_per_sec", "50", "", "Connections accepted per second; twice as many in a burst."),
+    key(
+        "mesh.link.max_accepts_per_sec",
+        "200",
+        "",
+        "Connections accepted per second, twice as many in a burst. One address gets a quarter at most, and peers a quarter more.",
+    ),
     key("mesh.routing.metric", "latency", "", "What a link costs: latency, hops or cost."),
     key("mesh.routing.transit", "true", "", "Whether this node forwards for others."),
     key("mesh.routing.max_hops", "16", "", "Links that a message may cross."),
