@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
 use common::World;
 
 #[test]
@@ -82,6 +84,30 @@ fn the_origin_of_every_value_is_shown_and_no_secret_is() {
     let json = world.run(&["config", "show", file.to_str().unwrap(), "--json"]);
     json.json("firelink.config/v1");
     assert!(!ran.out.contains("s3cr3t") && !ran.err.contains("s3cr3t") && !json.out.contains("s3cr3t"));
+}
+
+#[test]
+fn a_token_is_made_for_its_owner_alone_and_is_good_enough() {
+    let world = World::new();
+    let (one, two) = (world.run(&["token", "create"]), world.run(&["token", "create", "--json"]));
+    assert_eq!(one.out.trim().len(), 64, "{}", one.err);
+    assert_ne!(one.out.trim(), two.json("firelink.token/v1")["token"], "every one is another");
+    let made = world.run(&["token", "create", "--file", "mesh.token"]);
+    assert_eq!((made.code, made.out.as_str()), (0, "made mesh.token\n"), "{}", made.err);
+    let path = world.path().join("mesh.token");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let token = fs::read_to_string(&path).unwrap();
+    let config = "version: 1\nmesh: { listen: [tcp://127.0.0.1:0], auth: { tokens: [ { file: mesh.token } ] } }\n";
+    world.file("cfg.yaml", config);
+    assert_eq!(world.run(&["check", "cfg.yaml", "--strict"]).code, 0);
+    let again = world.run(&["token", "create", "--file", "mesh.token", "--json"]);
+    assert_eq!((again.code, again.problem()["code"].as_str()), (10, Some("E0208")), "{}", again.err);
+    assert_eq!(fs::read_to_string(&path).unwrap(), token, "the old one is still there");
+    assert_eq!(world.run(&["token", "create", "--file", "no/such/folder"]).code, 1);
+    fs::write(&path, "short").unwrap();
+    let weak = world.run(&["run", "cfg.yaml"]);
+    assert_eq!(weak.code, 3);
+    assert!(weak.err.starts_with("error[E0127]") && weak.err.contains("node token create"), "{}", weak.err);
 }
 
 #[test]

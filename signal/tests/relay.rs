@@ -26,9 +26,11 @@ impl Drop for Server {
     }
 }
 
+const TOKEN: &str = "a-token-of-many-characters";
+
 fn token_file(folder: &Path, mode: u32) -> std::path::PathBuf {
     let path = folder.join("mesh.token");
-    fs::write(&path, "secret\n").unwrap();
+    fs::write(&path, format!("{TOKEN}\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     path
 }
@@ -40,7 +42,7 @@ fn server(token: &Path) -> Command {
 }
 
 async fn node(name: &str, door: &str) -> Mesh {
-    let options = MeshOptions::new(Psk::from_token(b"secret")).name(NodeName::new(name).unwrap());
+    let options = MeshOptions::new(Psk::from_token(TOKEN.as_bytes())).name(NodeName::new(name).unwrap());
     Mesh::start(options.connect(door)).await.unwrap()
 }
 
@@ -76,6 +78,24 @@ fn a_token_that_others_may_read_is_refused() {
     let output = server(&token_file(folder.path(), 0o644)).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("chmod 600"), "{output:?}");
+}
+
+#[test]
+fn a_token_that_can_be_guessed_is_refused_unless_it_is_meant_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = token_file(folder.path(), 0o600);
+    for weak in ["fifteen-letters", "default_token"] {
+        fs::write(&token, weak).unwrap();
+        let output = server(&token).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(3));
+        assert!(said.contains("node token create") && !said.contains(weak), "{said}");
+    }
+    let mut running = server(&token).arg("--allow-weak-token").stdout(Stdio::piped()).spawn().unwrap();
+    BufReader::new(running.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+    let running = Server(running);
+    terminate(&running);
+    drop(running);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod run;
 mod send;
 mod status;
 mod stop;
+mod token;
 mod trace;
 mod value;
 mod version;
@@ -85,6 +86,8 @@ enum Command {
     Events(events::EventsArgs),
     /// The name and the public key of a node
     Id(id::IdArgs),
+    /// Makes the secret that the nodes of a mesh share
+    Token(token::TokenArgs),
     /// Measures what messages cost on this machine
     Bench(bench::BenchArgs),
     /// What an error code means, and what to do
@@ -134,6 +137,7 @@ fn dispatch(command: Command, cx: &Context) -> Result<Exit, Failed> {
         Command::Find(args) => cx.block_on(find::run(args, cx)),
         Command::Events(args) => cx.block_on(events::run(args, cx)),
         Command::Id(args) => cx.block_on(id::run(args, cx)),
+        Command::Token(args) => token::run(&args, cx),
         Command::Bench(args) => bench::run(&args, cx),
         Command::Explain(args) => explain::run(&args, cx),
         Command::Completion(args) => complete::run(&args, cx),

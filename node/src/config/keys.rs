@@ -42,6 +42,12 @@ pub const KEYS: &[Key] = &[
         "[ { env: FIRELINK_TOKEN } ]",
         "Shared secrets: { file: PATH } or { env: NAME }. The first is used, all are accepted.",
     ),
+    key(
+        "mesh.auth.allow_weak_tokens",
+        "false",
+        "",
+        "Whether a token that can be guessed, of less than 16 characters, is a warning instead of an error.",
+    ),
     key("mesh.auth.allow_ids", "[\"*\"]", "", "Names that may link; * stands for any characters."),
     key("mesh.auth.allow_ips", "[]", "[\"10.0.0.0/8\"]", "Networks that may connect; empty: any."),
     key("mesh.listen", "[]", "[\"tcp://0.0.0.0:29090\"]", "Where to accept links: tcp://IP:PORT or tls://IP:PORT."),
