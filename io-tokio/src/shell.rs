@@ -154,10 +154,11 @@ impl<N: Net, C: Clock> Shell<N, C> {
         let now = self.now();
         let before = into.len();
         loop {
+            self.collect(cx, now, max.saturating_sub(into.len() - before), into);
+            // After collecting, so that a wish to stop that was just collected has its effect now.
             if self.stop(now, into) {
                 return Poll::Ready(false);
             }
-            self.collect(cx, now, max.saturating_sub(into.len() - before), into);
             let due = until.is_some_and(|until| until <= now);
             let look = !self.state.inspections.is_empty() || self.egress.must_ask();
             if into.len() > before || due || look {

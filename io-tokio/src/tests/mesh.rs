@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{
     AdmissionOptions, Events, IncomingError, Mesh, MeshOptions, Notice, SendError, SendOptions, Stopped, TlsOptions,
-    clock::{Clock, SystemClock},
+    clock::{Clock, RuntimeClock, SystemClock},
     net::TokioNet,
 };
 
@@ -532,4 +532,13 @@ async fn strangers_at_the_door_do_not_keep_a_peer_out() {
     let c = start(options("c").connect(&door(&a))).await;
     reach(&c, "a").await;
     crowd.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_without_links_ends_at_once_when_it_is_told_to() {
+    let a = Mesh::start_on(options("a"), TokioNet, RuntimeClock::new(WallTime(0))).await.unwrap();
+    sleep(Duration::from_millis(300)).await;
+    let begin = Instant::now();
+    a.shutdown(LONG).await.unwrap();
+    assert!(begin.elapsed() <= Duration::from_millis(10), "after {:?}", begin.elapsed());
 }
