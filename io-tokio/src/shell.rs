@@ -323,7 +323,9 @@ impl<N: Net, C: Clock> Shell<N, C> {
             Event::LinkDown { peer, reason } => info!(%peer, %reason, "link down"),
             Event::LinkFailed { peer, remote, reason, retry_in } => {
                 let peer = peer.as_ref().map_or("?", |peer| peer.as_str());
-                info!(peer, %remote, %reason, ?retry_in, "no link");
+                let error = self.common.dial_error(remote);
+                let retry_in_ms = retry_in.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+                info!(peer, %remote, %reason, error = error.as_deref(), retry_in_ms, "no link");
             }
             Event::Reachable { node, incarnation } => {
                 self.common.note_name(node);

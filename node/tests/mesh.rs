@@ -211,6 +211,36 @@ fn what_cannot_be_delivered_says_so_with_its_own_exit_code() {
 }
 
 #[test]
+fn a_misspelt_name_is_met_with_the_one_that_was_meant() {
+    let world = World::new();
+    let _nodes = line(&world, &["gz-01", "hk-01"]);
+    for args in [&["ping", "hk-10"][..], &["send", "hk-10", "x"], &["find", "hk-10"]] {
+        let ran = world.run(&[args, &["--node", "gz-01", "--timeout", "300ms"]].concat());
+        assert!(ran.err.contains("did you mean `hk-01`?"), "{args:?}: {}", ran.err);
+    }
+    let ran = world.run(&["ping", "hk-10", "--node", "gz-01", "--timeout", "300ms"]);
+    assert!(ran.err.starts_with("error[E0401]: no route to hk-10"), "it is not just silent: {}", ran.err);
+    let ran = world.run(&["status", "--node", "gz-1"]);
+    assert!(ran.code == 5 && ran.err.contains("gz-01, hk-01"), "{}", ran.err);
+}
+
+#[test]
+fn a_time_limit_ends_what_would_go_on_for_ever() {
+    let world = World::new();
+    let _nodes = line(&world, &["a", "b"]);
+    let events = world.run(&["events", "-f", "--node", "a", "--timeout", "300ms"]);
+    assert!(events.code == 0 && events.out.contains("link_up"), "{}{}", events.out, events.err);
+    world.run(&["send", "b", "x", "--node", "a"]);
+    let some = world.run(&["recv", "--node", "b", "--timeout", "300ms"]);
+    assert_eq!((some.code, some.out.as_str(), some.err.as_str()), (0, "a: x\n", ""));
+    world.run(&["send", "b", "x", "--node", "a"]);
+    let few = world.run(&["recv", "--node", "b", "--count", "2", "--timeout", "300ms"]);
+    assert!(few.code == 9 && few.err.contains("1 of 2 messages within 300ms"), "{}", few.err);
+    let status = world.run(&["status", "--node", "b", "--json"]).json("firelink.status/v1");
+    assert_eq!((&status["messages_received"], &status["messages_sent"]), (&2.into(), &0.into()));
+}
+
+#[test]
 fn a_broadcast_to_nobody_is_not_a_success() {
     let world = World::new();
     let _node = world.start_config(&world.config("a", "  listen: [tcp://127.0.0.1:0]"));

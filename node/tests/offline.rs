@@ -165,6 +165,19 @@ fn exit_codes_tell_what_sort_of_failure_it_was() {
 }
 
 #[test]
+fn whoever_asks_for_documents_gets_them_also_for_what_is_wrong_with_the_question() {
+    let world = World::new();
+    for args in [&["ping", "--json"][..], &["ping", "b b", "-o", "json"], &["frobnicate", "--output=jsonl"]] {
+        let ran = world.run(args);
+        assert_eq!((ran.code, ran.problem()["code"].as_str()), (2, Some("E0411")), "{args:?}: {}", ran.err);
+    }
+    assert!(world.run(&["ping"]).err.starts_with("error: the following required"), "and people get text");
+    let check = world.run(&["check", "nothing.yaml", "--json"]);
+    assert_eq!((check.code, check.json("firelink.check/v1")["diagnostics"][0]["code"].as_str()), (3, Some("E0119")));
+    assert_eq!(world.run(&["ping", "b", "--count", "0"]).code, 2, "nothing asked, nothing answered");
+}
+
+#[test]
 fn problems_are_told_in_chinese_too() {
     let ran = World::new().run(&["status", "--lang", "zh"]);
     assert!(ran.err.starts_with("错误[E0304]: 没有正在运行的节点"), "{}", ran.err);

@@ -52,6 +52,18 @@ fn a_node_ends_when_it_is_told_to() {
 }
 
 #[test]
+fn whoever_was_told_that_a_node_stopped_does_not_find_it() {
+    let world = World::new();
+    let config = world.config("a", "  listen: [tcp://127.0.0.1:0]");
+    for _ in 0..3 {
+        let node = world.start_config(&config);
+        assert_eq!(world.run(&["stop"]).code, 0);
+        assert_eq!(world.run(&["status"]).code, 5);
+        assert_eq!(node.wait(), 0);
+    }
+}
+
+#[test]
 fn hanging_up_does_not_end_it() {
     let world = World::new();
     let node = world.start_config(&world.config("a", "  listen: [tcp://127.0.0.1:0]"));
