@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use common::World;
 
@@ -196,21 +196,42 @@ fn completion_scripts_exist_for_every_shell() {
     assert!(values.lines().any(|line| line.starts_with("E0103")), "{values}");
 }
 
+/// The commands that the program has.
+fn commands(world: &World) -> Vec<String> {
+    let help = world.run(&["--help"]).out;
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands = lines.filter_map(|line| line.split_whitespace().next()).filter(|command| *command != "help");
+    commands.map(str::to_owned).collect()
+}
+
+/// The commands that a document has its readers type, without their flags.
+fn typed(document: &str) -> Vec<String> {
+    let lines = document.lines().filter_map(|line| line.strip_prefix("$ node "));
+    let words =
+        lines.map(|line| line.strip_prefix("--node ").and_then(|rest| rest.split_once(' ')).map_or(line, |it| it.1));
+    words.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_written_about_the_commands_is_true() {
+    let read = |name: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap();
+    let commands = commands(&World::new());
+    let (english, chinese) = (typed(&read("README.md")), typed(&read("README.zh-CN.md")));
+    assert!(english.len() >= 8 && english.iter().all(|command| commands.contains(command)), "{english:?}");
+    assert_eq!(english, chinese, "both tell the same");
+    let changes = read("CHANGELOG.md");
+    for command in &commands {
+        assert!(changes.contains(&format!("`{command}`")), "the change log does not tell of {command}");
+    }
+}
+
 #[test]
 fn every_command_has_help_with_examples() {
     let world = World::new();
-    let help = world.run(&["--help"]).out;
-    let commands: Vec<_> = help
-        .lines()
-        .skip_while(|line| *line != "Commands:")
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_whitespace().next())
-        .filter(|command| *command != "help")
-        .collect();
+    let commands = commands(&world);
     assert!(commands.len() >= 18, "{commands:?}");
     for command in commands {
-        let ran = world.run(&[command, "--help"]);
+        let ran = world.run(&[&command, "--help"]);
         assert!(ran.code == 0 && ran.out.contains("\nExamples:\n  node "), "{command}: {}", ran.out);
     }
 }
