@@ -107,7 +107,7 @@ fn clients_get_their_own_messages_while_they_are_there() {
 
 #[test]
 fn what_a_client_did_not_take_waits_for_its_next_receiver_and_holds_up_nobody() {
-    const INBOX: usize = 16;
+    const INBOX: usize = 32;
     let world = World::new();
     let a = world.start_config(&world.config("a", "  listen: [tcp://127.0.0.1:0]"));
     let config = world.config("b", &format!("  connect: [ {{ id: a, url: \"tcp://{}\" }} ]", a.addr()));
