@@ -152,6 +152,11 @@ impl Common {
         lock(&self.names).get(&addr).cloned()
     }
 
+    /// Why an endpoint could not be reached when it was last tried.
+    pub(crate) fn dial_error(&self, endpoint: &str) -> Option<String> {
+        lock(&self.dial_errors).get(&Endpoint::new(endpoint)).cloned()
+    }
+
     /// Remembers why an endpoint cannot be reached; `None`: it can.
     pub(crate) fn note_dial(&self, endpoint: &Endpoint, error: Option<String>) {
         let mut errors = lock(&self.dial_errors);

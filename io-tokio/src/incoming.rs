@@ -21,7 +21,7 @@ const TELL_AFTER: u64 = 256;
 /// Messages wait until they are taken. What waits and what the application holds here together is bounded by the room of
 /// its mailbox. Beyond that the senders to a node are held back, until nothing was taken for some seconds; those to a
 /// client are told that it is busy. Dropping it leaves a node's messages waiting for the next consumer; a client's
-/// messages are dropped, and its senders are told that there is no such client.
+/// messages are dropped, unless [`Incoming::leave`] took them, and its senders are told that there is no such client.
 #[derive(Debug)]
 pub struct Incoming {
     feed: Arc<Feed<Message>>,
@@ -29,12 +29,14 @@ pub struct Incoming {
     /// Given to the application and not told to the node: so many of one mailbox.
     untold: (Mailbox, u64),
     client: Option<Arc<str>>,
+    /// The node knows that the client is not there any more.
+    away: bool,
     inner: Arc<Inner>,
 }
 
 impl Incoming {
     pub(crate) const fn new(feed: Arc<Feed<Message>>, client: Option<Arc<str>>, inner: Arc<Inner>) -> Self {
-        Self { feed, taken: VecDeque::new(), untold: (Mailbox::Node, 0), client, inner }
+        Self { feed, taken: VecDeque::new(), untold: (Mailbox::Node, 0), client, away: false, inner }
     }
 
     /// The next message; `None` once the node is over.
@@ -71,16 +73,17 @@ impl Incoming {
         self.taken.iter()
     }
 
-    /// Ends it, and gives back what arrived for the client and was not taken, the next one first. Its senders know that it
-    /// arrived, so whoever drops it loses it; it takes no room in the node any more.
-    #[must_use]
-    pub fn into_left(mut self) -> Vec<Message> {
-        if self.client.is_none() {
-            // The node's own messages wait for the next consumer.
-            return Vec::new();
-        }
-        // Nothing more comes into this queue; what is still on its way waits for the node's own consumer.
-        self.feed.close();
+    /// Takes the client away, and gives back what arrived for it and was not taken, the next one first. Nothing arrives for
+    /// it afterwards; another consumer can come once this is dropped. The node counts the messages as taken: their senders
+    /// know that they arrived, so whoever drops them loses them.
+    ///
+    /// A node's own messages wait for the next consumer: none are given back.
+    pub async fn leave(&mut self) -> Vec<Message> {
+        let Some(client) = &self.client else { return Vec::new() };
+        let client = Arc::clone(client);
+        // Once this is answered, whatever the node accepted for the client is in the queue. A node that is over accepts nothing.
+        let _ = self.inner.ask(Command::SetClient { client, present: false }).await;
+        self.away = true;
         let mut more = VecDeque::new();
         self.feed.try_take(&mut more);
         self.taken.append(&mut more);
@@ -134,7 +137,9 @@ impl Drop for Incoming {
                 common.inboxes.release_main();
             }
             Some(client) => {
-                self.inner.tell(Command::SetClient { client: Arc::clone(client), present: false });
+                if !self.away {
+                    self.inner.tell(Command::SetClient { client: Arc::clone(client), present: false });
+                }
                 common.inboxes.release_client(client);
                 let mut left = VecDeque::new();
                 self.feed.try_take(&mut left);

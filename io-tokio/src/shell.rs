@@ -8,6 +8,7 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     mem,
+    net::SocketAddr,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -24,6 +25,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tracing::{debug, error, info, warn};
 
 use crate::{
+    admission::Admission,
     alarm::{Alarm, Calendar},
     arrival::Arrival,
     channels::Channels,
@@ -48,6 +50,7 @@ pub(crate) struct Shell<N: Net, C: Clock> {
     pub(crate) channels: Channels<N::Stream>,
     pub(crate) dialer: Dialer<N>,
     pub(crate) listeners: JoinSet<()>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) arrivals: mpsc::Receiver<Arrival<N::Stream>>,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) egress: Egress,
@@ -152,10 +155,11 @@ impl<N: Net, C: Clock> Shell<N, C> {
         let now = self.now();
         let before = into.len();
         loop {
+            self.collect(cx, now, max.saturating_sub(into.len() - before), into);
+            // After collecting, so that a wish to stop that was just collected has its effect now.
             if self.stop(now, into) {
                 return Poll::Ready(false);
             }
-            self.collect(cx, now, max.saturating_sub(into.len() - before), into);
             let due = until.is_some_and(|until| until <= now);
             let look = !self.state.inspections.is_empty() || self.egress.must_ask();
             if into.len() > before || due || look {
@@ -308,12 +312,17 @@ impl<N: Net, C: Clock> Shell<N, C> {
         match event {
             Event::LinkUp { peer, incarnation, remote } => {
                 self.common.note_name(peer);
+                if let Ok(remote) = remote.parse::<SocketAddr>() {
+                    self.admission.proven(remote.ip());
+                }
                 info!(%peer, %incarnation, %remote, "link up");
             }
             Event::LinkDown { peer, reason } => info!(%peer, %reason, "link down"),
             Event::LinkFailed { peer, remote, reason, retry_in } => {
                 let peer = peer.as_ref().map_or("?", |peer| peer.as_str());
-                info!(peer, %remote, %reason, ?retry_in, "no link");
+                let error = self.common.dial_error(remote);
+                let retry_in_ms = retry_in.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+                info!(peer, %remote, %reason, error = error.as_deref(), retry_in_ms, "no link");
             }
             Event::Reachable { node, incarnation } => {
                 self.common.note_name(node);
