@@ -245,6 +245,8 @@ pub const OFFER_PIECE_BYTES: usize = 32 * 1_024;
 pub const OFFER_PIECES: usize = 4;
 /// Time that one piece may take to a node. Longer: it counts as lost.
 pub const OFFER_DEADLINE: Duration = Duration::from_secs(30);
+/// Most commands that wait until every node knows something. More: rejected as busy.
+pub const SETTLING_MAX: usize = 65_536;
 /// Pause before a node is told, or asked, again after something was lost.
 pub const OFFER_PAUSE: Duration = Duration::from_secs(1);
 

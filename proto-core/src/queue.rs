@@ -35,6 +35,7 @@ pub struct Bounded<T> {
 
 /// The two bounds of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "trace", derive(serde::Serialize, serde::Deserialize))]
 pub struct Limit {
     /// Most items.
     pub count: usize,

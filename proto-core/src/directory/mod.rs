@@ -30,7 +30,6 @@ mod teller;
 #[cfg(test)]
 mod tests;
 
-pub use crate::wire::v1::OfferSection as Section;
 pub use rounds::Directory;
 
 use alloc::vec::Vec;
@@ -42,7 +41,16 @@ use crate::{
     wire::Head,
 };
 
-/// One offer: its section, and its number there. Numbers may be used again once an offer is gone.
+/// Whose offers, among the machines of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Section {
+    /// Interest in topics.
+    Topics,
+    /// Services that can be called.
+    Services,
+}
+
+/// One offer: its section, and its number there. A number may be used again once it was told that the offer is gone.
 pub type Place = (Section, u32);
 
 /// What this node offers, as its machines keep it.
@@ -50,9 +58,8 @@ pub trait Offers {
     /// The first offer at `from` or after it.
     fn next(&self, from: Place) -> Option<Place>;
 
-    /// Appends an offer as it travels ([`v1::Offer`](crate::wire::v1::Offer)); `false`, and nothing is appended, if there
-    /// is none.
-    fn write(&self, place: Place, out: &mut Vec<u8>) -> bool;
+    /// Appends an offer as it travels ([`v1::Offer`](crate::wire::v1::Offer)): what it is, or that it is gone.
+    fn write(&self, place: Place, out: &mut Vec<u8>);
 }
 
 /// What can happen to the directory.

@@ -16,10 +16,7 @@ use crate::{
     rng::Rng,
     time::Time,
     timers::{DeadlineIndex, earlier},
-    wire::{
-        self,
-        v1::{self, Notice},
-    },
+    wire::{self, v1::Notice},
 };
 
 /// Where telling begins.
@@ -283,10 +280,7 @@ fn bodies(places: impl Iterator<Item = Place>, offers: &impl Offers) -> Vec<Byte
     let (mut bodies, mut body) = (Vec::new(), Vec::new());
     for place in places {
         let before = body.len();
-        if !offers.write(place, &mut body) {
-            let (section, number) = place;
-            body.extend_from_slice(&wire::encode(&v1::Offer::Gone { section, number }));
-        }
+        offers.write(place, &mut body);
         if body.len() > OFFER_PIECE_BYTES && before > 0 {
             let last = body.split_off(before);
             bodies.push(Bytes::from(core::mem::replace(&mut body, last)));

@@ -16,7 +16,7 @@ use crate::{
     limits::OFFER_PIECE_BYTES,
     testing::{Bench, Machine},
     time::Time,
-    wire::{Head, v1},
+    wire::Head,
 };
 
 const TOPIC: Place = (Section::Topics, 7);
@@ -31,30 +31,28 @@ impl Offers for Shelf {
         self.0.range(from..).next().map(|(place, _)| *place)
     }
 
-    fn write(&self, place: Place, out: &mut Vec<u8>) -> bool {
-        let Some((value, size)) = self.0.get(&place) else { return false };
-        // Nothing that the directory writes by itself begins like this.
-        out.extend_from_slice(&[0xff, place.0 as u8]);
+    fn write(&self, place: Place, out: &mut Vec<u8>) {
+        let there = self.0.get(&place);
+        out.extend_from_slice(&[u8::from(there.is_some()), place.0 as u8]);
         out.extend_from_slice(&place.1.to_le_bytes());
-        out.extend_from_slice(&size.to_le_bytes());
-        out.resize(out.len() + usize::from(*size), *value);
-        true
+        if let Some((value, size)) = there {
+            out.extend_from_slice(&size.to_le_bytes());
+            out.resize(out.len() + usize::from(*size), *value);
+        }
     }
 }
 
 /// Adds what was told to a copy.
 fn read(mut offers: &[u8], copy: &mut Shelf) {
-    while let Some((first, rest)) = offers.split_first() {
-        if *first == 0xff {
-            let section = if rest[0] == 0 { Section::Topics } else { Section::Services };
-            let number = u32::from_le_bytes(*rest[1..].first_chunk().unwrap());
-            let size = u16::from_le_bytes(*rest[5..].first_chunk().unwrap());
-            copy.0.insert((section, number), (rest[7], size));
-            offers = &rest[7 + usize::from(size)..];
+    while let [there, section, n0, n1, n2, n3, rest @ ..] = offers {
+        let section = if *section == 0 { Section::Topics } else { Section::Services };
+        let place = (section, u32::from_le_bytes([*n0, *n1, *n2, *n3]));
+        if *there == 1 {
+            let size = u16::from_le_bytes(*rest.first_chunk().unwrap());
+            copy.0.insert(place, (rest[2], size));
+            offers = &rest[2 + usize::from(size)..];
         } else {
-            let (gone, rest) = postcard::take_from_bytes(offers).unwrap();
-            let v1::Offer::Gone { section, number } = gone;
-            copy.0.remove(&(section, number));
+            copy.0.remove(&place);
             offers = rest;
         }
     }

@@ -102,6 +102,8 @@ impl Inbox {
                 }
             }
             Mailbox::Client(client) => self.clients.consumed(client, messages as usize),
+            // A subscription keeps its own account.
+            Mailbox::Subscription(_) => {}
         }
     }
 

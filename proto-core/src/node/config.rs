@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{Incarnation, NodeName},
-    limits,
+    limits, pubsub,
     secure::{Identity, Provider, Psk, PublicKey},
 };
 
@@ -40,6 +40,8 @@ pub struct Config {
     pub route: RouteConfig,
     /// Messages.
     pub message: MessageConfig,
+    /// Topics.
+    pub topics: pubsub::Config,
 }
 
 impl Config {
@@ -65,6 +67,7 @@ impl Config {
             link: LinkConfig::default(),
             route: RouteConfig::default(),
             message: MessageConfig::default(),
+            topics: pubsub::Config::default(),
         }
     }
 }

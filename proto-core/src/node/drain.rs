@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{Answer, Node};
-use crate::{id::Token, limits::CLOSE_TIMEOUT, link, message, route, time::Time};
+use crate::{id::Token, limits::CLOSE_TIMEOUT, link, message, pubsub, route, rpc, time::Time};
 
 /// How far the shutdown is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,8 @@ impl Node {
         match self.drain {
             Drain::Running => {
                 self.tell_messages(message::Event::Drain);
+                self.tell_topics(pubsub::Event::Drain);
+                self.tell_calls(rpc::Event::Drain);
                 self.drain = Drain::Finishing { token, deadline: now + deadline, next: now };
             }
             // Asked again: what is under way answers the first, nothing is left for the second.
@@ -73,7 +75,8 @@ impl Node {
             Drain::Running | Drain::Over => {}
             Drain::Finishing { token, deadline, .. } => {
                 let unanswered = self.messages.unanswered();
-                if unanswered > 0 && now < deadline {
+                let busy = unanswered > 0 || !self.calls.is_idle();
+                if busy && now < deadline {
                     let next = deadline.min(now + LOOK_EVERY);
                     self.drain = Drain::Finishing { token, deadline, next };
                     return;

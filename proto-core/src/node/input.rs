@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{config::Peer, mailbox::Mailbox};
+use super::{calls::CallCommand, config::Peer, mailbox::Mailbox, topics::TopicCommand};
 use crate::{
     id::{ChannelId, DialId, NodeAddr, NodeName, Ticket, Token},
     time::WallTime,
@@ -134,6 +134,16 @@ pub enum Command {
         client: Arc<str>,
         /// Whether it is here now.
         present: bool,
+    },
+    /// Publishes or subscribes.
+    Topic(TopicCommand),
+    /// Calls, or serves calls.
+    Call(CallCommand),
+    /// Answered when every node within reach knows the subscriptions and services of this one, as they are now; rejected
+    /// if that takes too long.
+    AwaitKnown {
+        /// How long to wait.
+        deadline: Duration,
     },
     /// Shuts down: takes nothing new, waits until what is under way is answered or `deadline` has passed, says goodbye
     /// on every link, then answers.

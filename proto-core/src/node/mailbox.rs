@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::{fmt, ops::Deref};
 
-use crate::id::ClientId;
+use crate::{id::ClientId, pubsub::SubscriptionId};
 
 /// Whose messages the application takes: each mailbox has room of its own, so that one that nobody empties closes no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +13,8 @@ pub enum Mailbox {
     Node,
     /// A client's, as long as it stays. When it goes its places are free; what is said of them later counts for nothing.
     Client(ClientId),
+    /// A subscription's.
+    Subscription(SubscriptionId),
 }
 
 /// A client of this node, in one of its stays. Reads as its name. Cheap to clone.

@@ -8,38 +8,47 @@
 //! a batch of inputs before it looks at the timers, as [`Engine`](crate::engine::Engine) does, thereby gets one sealed
 //! record for all of them.
 
+mod calls;
 mod config;
+mod directory;
 mod dispatch;
 mod drain;
 mod input;
 mod mailbox;
+mod offers;
 mod output;
 mod ports;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
+pub use calls::{CallCommand, CallEvent};
 pub use config::{Config, Endpoint, LinkConfig, MessageConfig, Metric, Peer, RouteConfig, Suite};
 pub use input::{ChannelEvent, Command, Input, Send};
 pub use mailbox::{Client, Mailbox};
 pub use output::{Answer, Event, Found, Hop, Message, Outcome, Output, Record};
+pub use topics::{TopicCommand, TopicEvent};
 
 use crate::{
+    collections::DetMap,
     cx::Cx,
-    directory::{self, Directory},
+    directory::Directory,
     error::Misuse,
     id::{Incarnation, NodeAddr, NodeName, Ticket, Token},
     limits::{INPUTS_PER_TURN, SETTLE_ROUNDS},
     link::{self, Links},
     message::{self, Messages},
     probe::{Counter, Probe},
+    pubsub::{self, Topics},
     rng::{Rng, Secrets},
     route::{
         self, Router,
         trace::{self, Traces},
     },
+    rpc::{self, CallId, Rpc},
     secure::Pins,
     time::Time,
     timers::earlier,
@@ -62,6 +71,12 @@ pub struct Node {
     traces: Traces,
     ports: ports::Ports,
     directory: Directory,
+    offers: offers::Book,
+    waiting: directory::Waiting,
+    topics: Topics,
+    calls: Rpc,
+    /// The calls of the application by their tokens.
+    calling: DetMap<Token, CallId>,
     drain: drain::Drain,
     tickets: Tickets,
     out: VecDeque<Output>,
@@ -76,6 +91,8 @@ struct Rngs {
     messages: Rng,
     traces: Rng,
     directory: Rng,
+    topics: Rng,
+    calls: Rng,
 }
 
 /// What the machines asked for and is not handed on yet. Always empty between calls; kept for its capacity.
@@ -85,7 +102,9 @@ struct Scratch {
     router: Vec<route::Effect>,
     messages: Vec<message::Effect>,
     traces: Vec<trace::Effect>,
-    directory: Vec<directory::Effect>,
+    directory: Vec<crate::directory::Effect>,
+    topics: Vec<pubsub::Effect>,
+    calls: Vec<rpc::Effect>,
 }
 
 impl Scratch {
@@ -96,6 +115,8 @@ impl Scratch {
             && self.messages.is_empty()
             && self.traces.is_empty()
             && self.directory.is_empty()
+            && self.topics.is_empty()
+            && self.calls.is_empty()
     }
 }
 
@@ -113,6 +134,7 @@ impl Node {
     pub fn new(config: Config) -> Self {
         let root = Rng::new(config.seed);
         let rng = |label: &str| root.fork(label);
+        let salt = root.fork("calling").next_u64();
         let links = Links::new(&config, Secrets::new(config.secret_seed));
         let mut pins = Pins::new(config.pins.iter().cloned());
         for name in config.peers.iter().filter_map(|peer| peer.name.as_ref()) {
@@ -130,6 +152,8 @@ impl Node {
                 messages: rng("messages"),
                 traces: rng("traces"),
                 directory: rng("directory"),
+                topics: rng("topics"),
+                calls: rng("calls"),
             },
             pins,
             links,
@@ -138,6 +162,11 @@ impl Node {
             traces: Traces::new(),
             ports: ports::Ports::new(&config, &root),
             directory: Directory::new(),
+            offers: offers::Book::default(),
+            waiting: directory::Waiting::default(),
+            topics: Topics::new(&config, &config.topics),
+            calls: Rpc::new(&config),
+            calling: DetMap::with_seed(salt),
             drain: drain::Drain::default(),
             tickets: Tickets::default(),
             out: VecDeque::with_capacity(INPUTS_PER_TURN),
@@ -155,6 +184,9 @@ impl Node {
             Input::Consumed { mailbox, messages } => match mailbox {
                 Mailbox::Node | Mailbox::Client(_) => {
                     self.tell_messages(message::Event::Consumed { mailbox, messages });
+                }
+                Mailbox::Subscription(subscription) => {
+                    self.tell_topics(pubsub::Event::Consumed { subscription, messages });
                 }
             },
             Input::Channel { channel, event } => self.tell_links(match event {
@@ -243,6 +275,18 @@ impl Node {
         &self.messages
     }
 
+    /// Its topics, to look at.
+    #[must_use]
+    pub const fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// Its calls and services, to look at.
+    #[must_use]
+    pub const fn calls(&self) -> &Rpc {
+        &self.calls
+    }
+
     /// The name of a node, if its advert is known or it was ever linked.
     #[must_use]
     pub fn name_of(&self, addr: NodeAddr) -> Option<&NodeName> {
@@ -293,6 +337,9 @@ impl Node {
                 Ok(())
             }
             Command::SetClient { client, present } => self.set_client(token, client, present),
+            Command::Topic(command) => self.topic_command(token, command),
+            Command::Call(command) => self.call_command(token, command),
+            Command::AwaitKnown { deadline } => self.await_known(token, deadline),
             Command::Drain { deadline } => {
                 self.begin_drain(token, deadline);
                 Ok(())
@@ -334,7 +381,10 @@ impl Node {
         if client.is_empty() || client.len() > limit {
             return Err(crate::error::Rejected::TooLarge { len: client.len() as u64, limit: limit as u64 });
         }
-        self.messages.set_client(client, present)?;
+        self.messages.set_client(Arc::clone(&client), present)?;
+        if !present {
+            self.tell_calls(rpc::Event::ClientGone { client });
+        }
         self.answer(token, Answer::Accepted);
         Ok(())
     }
@@ -354,6 +404,8 @@ impl Node {
     fn next_deadline(&self) -> Option<(Time, &'static str)> {
         let services = earlier(self.messages.poll_timeout(), self.traces.poll_timeout());
         let services = earlier(services, earlier(self.ports.poll_timeout(), self.directory.poll_timeout()));
+        let more = earlier(self.topics.poll_timeout(), self.calls.poll_timeout());
+        let services = earlier(services, earlier(more, self.waiting.poll_timeout()));
         let network = earlier(self.links.poll_timeout(), self.router.poll_timeout());
         earlier(earlier(network, services), self.drain.poll_timeout())
     }

@@ -13,6 +13,9 @@ use crate::{
     wire::{self, v1::Offer},
 };
 
+/// How [`Offer::Service`] begins.
+const SERVICE: u8 = 1;
+
 /// All that this node offers.
 #[derive(Debug, Default)]
 pub(super) struct Book {
@@ -106,17 +109,18 @@ impl Offers for Book {
             }
             Section::Services => {
                 let Some(((service, client), entry)) = self.services.offers.get(&number) else { return };
-                let (service, client) = (service.as_str(), client.as_deref().unwrap_or_default());
-                let Some(Entry { capacity, meta, .. }) = entry else {
-                    out.extend_from_slice(&wire::encode(&Offer::NoService { service, client }));
-                    return;
-                };
-                let (concurrency, queue) = (capacity.concurrency, capacity.queue);
-                let meta: &crate::rpc::Meta = meta;
-                out.extend_from_slice(&wire::encode(&(
-                    Offer::Service { service, client, concurrency, queue },
-                    meta,
-                )));
+                match entry {
+                    // A service is written as the enum's variant and then the provider.
+                    Some(entry) => {
+                        out.push(SERVICE);
+                        out.extend_from_slice(&entry.encode());
+                    }
+                    None => {
+                        let client = client.as_deref().unwrap_or_default();
+                        let gone = Offer::NoService { service: service.as_str(), client };
+                        out.extend_from_slice(&wire::encode(&gone));
+                    }
+                }
             }
         }
     }

@@ -9,9 +9,13 @@ use crate::{
     error::{CloseReason, Misuse, Rejected},
     id::{ChannelId, DialId, Incarnation, NodeAddr, NodeName, Ticket, Token},
     node::{
+        calls::CallEvent,
         config::Endpoint,
         mailbox::{Client, Mailbox},
+        topics::TopicEvent,
     },
+    pubsub::{Report, Subscribed},
+    rpc::{Completion, NotTaken, Provider},
     secure::PublicKey,
     wire::v1::Stopped,
 };
@@ -80,6 +84,10 @@ pub enum Record {
 pub enum Event {
     /// A message arrived. Takes one place in its mailbox until [`Input::Consumed`](super::Input::Consumed).
     Message(Message),
+    /// A subscription gets something, or does not keep up.
+    Topic(TopicEvent),
+    /// A handler has something to do, or a call gets an item.
+    Call(CallEvent),
     /// The answer to a command.
     Done {
         /// The command's token.
@@ -201,6 +209,19 @@ pub enum Answer {
     },
     /// To `FindNode`.
     Found(Option<Found>),
+    /// To `Publish` with a receipt: who got it.
+    Published(Box<Report>),
+    /// To `Subscribe`.
+    Subscribed(Subscribed),
+    /// To `Call`: how it ended, and the provider that it went to last.
+    Called {
+        /// For a call to a node as such, only the node is known.
+        at: Option<Provider>,
+        /// How it ended.
+        completion: Completion,
+    },
+    /// To `Reply`: it counts for nothing.
+    NotTaken(NotTaken),
     /// To everything that can only be accepted or refused.
     Accepted,
     /// To any command: refused, nothing of it was done.

@@ -183,7 +183,7 @@ impl Node {
                 message::Effect::Received { from, incarnation, seq: _, head, body } => {
                     self.received(port, from, incarnation, head, body);
                 }
-                message::Effect::Settled { id, node: _, outcome } => self.parcel_settled(port, id, outcome),
+                message::Effect::Settled { id, node, outcome } => self.parcel_settled(port, id, node, outcome),
                 // Only applications send and get messages.
                 message::Effect::Deliver(_) | message::Effect::Done { .. } => {}
             }
@@ -195,15 +195,18 @@ impl Node {
     fn received(&mut self, port: Port, from: NodeAddr, incarnation: Incarnation, head: Bytes, body: Bytes) {
         match port {
             Port::Directory => self.tell_directory(directory::Event::Received { from, incarnation, head, body }),
-            Port::Calls | Port::Topics => self.probe.count(Counter::DroppedMalformed),
+            Port::Calls => self.take_call(from, incarnation, &head, body),
+            Port::Topics => self.take_topics(from, incarnation, &head, body),
         }
     }
 
-    fn parcel_settled(&mut self, port: Port, id: u64, outcome: Outcome) {
-        let delivered = outcome == Outcome::Delivered;
+    fn parcel_settled(&mut self, port: Port, id: u64, node: NodeAddr, outcome: Outcome) {
         match port {
-            Port::Directory => self.tell_directory(directory::Event::Sent { id, delivered }),
-            Port::Calls | Port::Topics => {}
+            Port::Directory => {
+                self.tell_directory(directory::Event::Sent { id, delivered: outcome == Outcome::Delivered });
+            }
+            Port::Calls => self.call_settled(id, outcome),
+            Port::Topics => self.publication_settled(id, node, outcome),
         }
     }
 

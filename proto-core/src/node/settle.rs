@@ -1,19 +1,18 @@
 //! Hands on what the machines ask for, until nothing is left.
 
-use bytes::Bytes;
-
 use super::{Answer, Event, Node, Output, Record};
 use crate::{
     cx::Cx,
     directory,
     error::CloseReason,
-    limits::{HAND_OFFS_PER_INPUT, OFFER_DEADLINE},
+    limits::HAND_OFFS_PER_INPUT,
     link::{self, Lane, LinkId},
     message,
     probe::Counter,
     route::{self, trace},
+    rpc,
     secure::PinChange,
-    wire::{Frame, v1::Port},
+    wire::Frame,
 };
 
 impl Node {
@@ -32,6 +31,8 @@ impl Node {
             self.settle_messages();
             self.settle_traces();
             self.settle_ports();
+            self.settle_topics();
+            self.settle_calls();
             self.settle_directory();
         }
         self.persist_pins();
@@ -58,19 +59,17 @@ impl Node {
         self.tell_messages(event.clone());
     }
 
-    pub(super) fn tell_directory(&mut self, event: directory::Event) {
-        let Self { directory, rngs, probe, fx, last_now, .. } = self;
-        directory.handle(&mut Cx { now: *last_now, rng: &mut rngs.directory, probe }, event, &mut fx.directory);
-    }
-
     pub(super) fn wake_machines(&mut self) {
-        let Self { router, messages, traces, ports, directory, rngs, probe, fx, last_now, .. } = self;
+        let Self { router, messages, traces, ports, topics, calls, rngs, probe, fx, last_now, .. } = self;
         let now = *last_now;
         ports.handle_timeout(now, probe);
-        directory.handle_timeout(&mut Cx { now, rng: &mut rngs.directory, probe }, &Offered, &mut fx.directory);
+        topics.handle_timeout(&mut Cx { now, rng: &mut rngs.topics, probe }, &mut fx.topics);
+        calls.handle_timeout(&mut Cx { now, rng: &mut rngs.calls, probe }, &mut fx.calls);
         router.handle_timeout(&mut Cx { now, rng: &mut rngs.router, probe }, &mut fx.router);
         messages.handle_timeout(&mut Cx { now, rng: &mut rngs.messages, probe }, &mut fx.messages);
         traces.handle_timeout(&mut Cx { now, rng: &mut rngs.traces, probe }, &mut fx.traces);
+        self.wake_directory();
+        self.expire_waiting();
     }
 
     pub(super) fn wake_links(&mut self) {
@@ -146,12 +145,15 @@ impl Node {
                 self.tell(Event::Reachable { node, incarnation });
                 self.tell_flows(&message::Event::Reachable { node: addr, incarnation });
                 self.tell_directory(directory::Event::Reachable { node: addr, incarnation });
+                let cost = self.router.cost(addr).unwrap_or(u32::MAX);
+                self.tell_calls(rpc::Event::Reachable { node: addr, incarnation, cost });
             }
             route::Effect::Rerouted { addr } => self.tell_flows(&message::Event::Rerouted { node: addr }),
             route::Effect::Unreachable { node, addr } => {
                 self.tell(Event::Unreachable { node });
                 self.tell_flows(&message::Event::Unreachable { node: addr });
                 self.tell_directory(directory::Event::Unreachable { node: addr });
+                self.tell_calls(rpc::Event::Unreachable { node: addr });
             }
             route::Effect::Found { token, found } => self.answer(token, Answer::Found(found)),
             route::Effect::KeyConflict { name, pinned, shown } => {
@@ -205,26 +207,6 @@ impl Node {
         keep_larger(&mut self.fx.traces, effects);
     }
 
-    fn settle_directory(&mut self) {
-        if self.fx.directory.is_empty() {
-            return;
-        }
-        let mut effects = core::mem::take(&mut self.fx.directory);
-        for effect in effects.drain(..) {
-            match effect {
-                directory::Effect::Send { to, id, head, body } => {
-                    let content = (Bytes::copy_from_slice(&head), body);
-                    let Self { ports, probe, last_now, .. } = self;
-                    ports.post(Port::Directory, *last_now, probe, to, Some(id), content, OFFER_DEADLINE);
-                }
-                // No machine offers anything yet.
-                directory::Effect::Told { .. } | directory::Effect::Forget { .. } | directory::Effect::Known { .. } => {
-                }
-            }
-        }
-        keep_larger(&mut self.fx.directory, effects);
-    }
-
     fn persist_pins(&mut self) {
         if !self.pins.has_changes() {
             return;
@@ -243,21 +225,8 @@ impl Node {
     }
 }
 
-/// What this node offers.
-struct Offered;
-
-impl directory::Offers for Offered {
-    fn next(&self, _from: directory::Place) -> Option<directory::Place> {
-        None
-    }
-
-    fn write(&self, _place: directory::Place, _out: &mut alloc::vec::Vec<u8>) -> bool {
-        false
-    }
-}
-
 /// Keeps the capacity of a drained list, unless new effects came meanwhile: those stay.
-fn keep_larger<T>(now: &mut alloc::vec::Vec<T>, drained: alloc::vec::Vec<T>) {
+pub(super) fn keep_larger<T>(now: &mut alloc::vec::Vec<T>, drained: alloc::vec::Vec<T>) {
     if now.is_empty() && now.capacity() < drained.capacity() {
         *now = drained;
     }

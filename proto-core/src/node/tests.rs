@@ -1,5 +1,7 @@
 //! Whole nodes with each other, on a perfect network.
 
+mod services;
+
 use core::time::Duration;
 use std::{format, sync::Arc, vec, vec::Vec};
 

@@ -145,6 +145,7 @@ impl Destination {
 
 /// A subscription to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "trace", derive(Serialize, Deserialize))]
 pub struct Subscribe {
     /// The topics.
     pub pattern: Pattern,
@@ -191,6 +192,7 @@ pub enum Policy {
 
 /// A subscription that was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "trace", derive(Serialize, Deserialize))]
 pub struct Subscribed {
     /// The subscription.
     pub id: SubscriptionId,

@@ -44,6 +44,7 @@ pub struct HistoryRule {
 
 /// From where a new subscription is brought up to date.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "trace", derive(serde::Serialize, serde::Deserialize))]
 pub enum Resume {
     /// Nothing from before.
     #[default]

@@ -167,6 +167,12 @@ impl Router {
         self.database.get(addr).map(|entry| &entry.advert().body().origin)
     }
 
+    /// What the way to a node costs; `None` if there is none.
+    #[must_use]
+    pub fn cost(&self, node: NodeAddr) -> Option<u32> {
+        self.table.get(node).map(|route| view::cost(&route.path))
+    }
+
     /// Every other node within reach, in order of address.
     pub fn reachable(&self) -> impl Iterator<Item = NodeAddr> {
         self.table.iter().map(|route| route.path.node)

@@ -201,6 +201,13 @@ impl Entry {
     /// Takes in what another node says of a provider. `None` if it is malformed or longer than allowed.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (wire, []) = postcard::take_from_bytes::<v1::Provider<'_>>(bytes).ok()? else { return None };
+        Self::from_wire(&wire)
+    }
+
+    /// The same once it is read.
+    #[must_use]
+    pub fn from_wire(wire: &v1::Provider<'_>) -> Option<Self> {
         fn fields(of: &[v1::Field<'_>]) -> Vec<Field> {
             let field = |field: &v1::Field<'_>| Field {
                 name: String::from(field.name),
@@ -209,10 +216,6 @@ impl Entry {
             };
             of.iter().map(field).collect()
         }
-        if bytes.len() > ENTRY_BYTES_MAX {
-            return None;
-        }
-        let (wire, []) = postcard::take_from_bytes::<v1::Provider<'_>>(bytes).ok()? else { return None };
         let meta = Meta {
             note: String::from(wire.note),
             parameters: fields(&wire.parameters),
@@ -227,9 +230,6 @@ impl Entry {
         entry.check().is_ok().then_some(entry)
     }
 }
-
-/// Most bytes of an encoded [`Entry`].
-const ENTRY_BYTES_MAX: usize = SERVICE_META_MAX + SERVICE_NAME_MAX + CLIENT_NAME_MAX + 32;
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use crate::{
     engine::{Engine, Turn},
     id::{ChannelId, DialId, Token},
-    node::{ChannelEvent, Command, Config, Endpoint, Event, Input, Node, Output},
+    node::{ChannelEvent, Command, Config, Endpoint, Event, Input, Mailbox, Node, Output, TopicEvent},
     time::Time,
 };
 
@@ -158,8 +158,14 @@ impl Fabric {
             }
             Output::Persist { ticket, record: _ } => self.fly(node, Input::Persisted { upto: ticket, durable: true }),
             Output::Event(event) => {
-                if let Event::Message(message) = &event {
-                    let mailbox = message.mailbox();
+                let taken = match &event {
+                    Event::Message(message) => Some(message.mailbox()),
+                    Event::Topic(TopicEvent::Publication { subscription, .. }) => {
+                        Some(Mailbox::Subscription(*subscription))
+                    }
+                    _ => None,
+                };
+                if let Some(mailbox) = taken {
                     self.fly(node, Input::Consumed { mailbox, messages: 1 });
                 }
                 told.push((node, self.now, event));

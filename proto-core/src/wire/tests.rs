@@ -206,9 +206,19 @@ fn parcel_vectors(all: &mut Vectors) {
         ("begin", v1::Notice::Begin { round: 7 }),
         ("offers", v1::Notice::Offers { round: 7 }),
     ] {
+        let provider = v1::Provider {
+            service: "sum",
+            client: "",
+            concurrency: 8,
+            queue: 100,
+            note: "adds",
+            parameters: [].into(),
+            results: [].into(),
+        };
         let offers = [
-            v1::Offer::Gone { section: v1::OfferSection::Topics, number: 300 },
-            v1::Offer::Gone { section: v1::OfferSection::Services, number: 0 },
+            v1::Offer::Interest { pattern: "a.*.>", group: "workers", members: 2 },
+            v1::Offer::Service(provider),
+            v1::Offer::NoService { service: "sum", client: "till" },
         ];
         let body: Vec<u8> = offers.iter().flat_map(super::encode).collect();
         let frame = Frame::parcel(&parcel(v1::Port::Directory), &super::encode(&notice), body.into());

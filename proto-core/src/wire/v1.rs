@@ -304,23 +304,26 @@ pub enum Notice {
 
 /// One thing that a node offers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Offer {
-    /// Something that was told is no longer offered.
-    Gone {
-        /// Whose number it is.
-        section: OfferSection,
-        /// Its number.
-        number: u32,
+pub enum Offer<'a> {
+    /// It wants to get publications.
+    Interest {
+        /// Which topics.
+        pattern: &'a str,
+        /// The queue group; empty: everybody there gets them.
+        group: &'a str,
+        /// How many members the group has there; 1 without a group. 0: it does not want them any more.
+        members: u32,
     },
-}
-
-/// Whose numbers an [`Offer`] is counted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum OfferSection {
-    /// Interest in topics.
-    Topics,
-    /// Services that can be called.
-    Services,
+    /// It serves a service.
+    #[serde(borrow)]
+    Service(Provider<'a>),
+    /// It serves it no more.
+    NoService {
+        /// The service.
+        service: &'a str,
+        /// The client that served it; empty: the node itself.
+        client: &'a str,
+    },
 }
 
 /// Which machine of a node a [`Parcel`] is for.

@@ -228,6 +228,7 @@ impl World {
         let places = match message.mailbox() {
             Mailbox::Node => *inbox,
             Mailbox::Client(_) => inbox.div_ceil(2).max(MAILBOX_MESSAGES_MIN),
+            Mailbox::Subscription(_) => 0,
         };
         assert!(*held as usize <= places, "more than the mailbox holds");
         let sent = &self.sent[number];

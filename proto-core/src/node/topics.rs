@@ -1,0 +1,202 @@
+//! Topics: what an application asks for and is told, and what travels for it.
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::{Answer, Event, Node, Outcome};
+use crate::{
+    cx::Cx,
+    directory,
+    error::Rejected,
+    id::{Incarnation, NodeAddr, Seq, Token},
+    probe::Counter,
+    pubsub::{self, Destination, Ended, Group, Publication, Publish, Subscribe, SubscriptionId},
+    wire::{
+        self,
+        v1::{self, Port},
+    },
+};
+
+/// What an application asks of the topics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "trace", derive(serde::Serialize, serde::Deserialize))]
+pub enum TopicCommand {
+    /// Publishes. Answered if a receipt is wanted, or if it is refused.
+    Publish(Box<Publish>),
+    /// Subscribes. Publications may be handed over before the answer.
+    Subscribe(Box<Subscribe>),
+    /// Ends a subscription.
+    Unsubscribe {
+        /// Which one.
+        subscription: SubscriptionId,
+    },
+}
+
+/// What an application is told of its subscriptions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "trace", derive(serde::Serialize, serde::Deserialize))]
+pub enum TopicEvent {
+    /// A publication. Takes one of the subscription's credit until [`Input::Consumed`](super::Input::Consumed).
+    Publication {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The publication.
+        publication: Arc<Publication>,
+    },
+    /// A subscription was ended.
+    Ended {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The client that it belonged to.
+        client: Option<Arc<str>>,
+        /// Why.
+        reason: Ended,
+    },
+    /// A subscription does not keep up. Told now and then.
+    Slow {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The client that it belongs to.
+        client: Option<Arc<str>>,
+        /// What it dropped since it began.
+        dropped: u64,
+        /// What waits for it.
+        queued: usize,
+    },
+    /// A node does not keep up with what is published here, or cannot be reached. Told now and then.
+    SlowNode {
+        /// The node.
+        node: NodeAddr,
+        /// How many publications it did not get.
+        dropped: u64,
+    },
+}
+
+/// The first byte of a parcel's header on this port.
+const PUBLICATION: u8 = 0;
+/// Likewise.
+const RECEIPT: u8 = 1;
+
+impl Node {
+    pub(super) fn topic_command(&mut self, token: Token, command: TopicCommand) -> Result<(), Rejected> {
+        let Self { topics, router, rngs, probe, fx, last_now, .. } = self;
+        let mut cx = Cx { now: *last_now, rng: &mut rngs.topics, probe };
+        match command {
+            TopicCommand::Publish(publish) => {
+                let cost = |node| router.cost(node);
+                topics.publish(&mut cx, token, *publish, cost, &mut fx.topics)?;
+            }
+            TopicCommand::Subscribe(subscribe) => {
+                let subscribed = topics.subscribe(&mut cx, &subscribe, &mut fx.topics)?;
+                self.answer(token, Answer::Subscribed(subscribed));
+            }
+            TopicCommand::Unsubscribe { subscription } => {
+                topics.unsubscribe(subscription, &mut fx.topics);
+                self.answer(token, Answer::Accepted);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn tell_topics(&mut self, event: pubsub::Event<'_>) {
+        let Self { topics, rngs, probe, fx, last_now, .. } = self;
+        topics.handle(&mut Cx { now: *last_now, rng: &mut rngs.topics, probe }, event, &mut fx.topics);
+    }
+
+    /// A parcel of another node's topics.
+    pub(super) fn take_topics(&mut self, from: NodeAddr, incarnation: Incarnation, head: &Bytes, body: Bytes) {
+        let taken = match head.split_first() {
+            Some((&PUBLICATION, rest)) => v1::Publication::split_from(rest).and_then(|(header, rest)| {
+                let groups: SmallVec<[&str; 2]> = wire::decode(rest).ok()?;
+                self.tell_topics(pubsub::Event::Arrived { from, incarnation, header, groups, body });
+                Some(())
+            }),
+            Some((&RECEIPT, rest)) => wire::decode(rest).ok().map(|receipt| {
+                self.tell_topics(pubsub::Event::Receipt { from, receipt });
+            }),
+            Some(_) | None => None,
+        };
+        if taken.is_none() {
+            self.probe.count(Counter::DroppedMalformed);
+        }
+    }
+
+    /// What became of a publication on its way to one node.
+    pub(super) fn publication_settled(&mut self, seq: u64, node: NodeAddr, outcome: Outcome) {
+        if outcome != Outcome::Delivered {
+            self.tell_topics(pubsub::Event::Outcome { seq: Seq(seq), node, outcome });
+        }
+    }
+
+    pub(super) fn settle_topics(&mut self) {
+        if self.fx.topics.is_empty() {
+            return;
+        }
+        let mut effects = core::mem::take(&mut self.fx.topics);
+        for effect in effects.drain(..) {
+            self.on_topic_effect(effect);
+        }
+        super::settle::keep_larger(&mut self.fx.topics, effects);
+    }
+
+    fn on_topic_effect(&mut self, effect: pubsub::Effect) {
+        match effect {
+            pubsub::Effect::Interest { pattern, group, present: _, members } => {
+                let place = self.offers.set_interest(pattern, group, members);
+                self.tell_directory(directory::Event::Changed { place });
+            }
+            pubsub::Effect::Forward { seq, to, header, body, deadline } => {
+                let mut head = Vec::with_capacity(1 + header.len() + 1);
+                head.push(PUBLICATION);
+                head.extend_from_slice(&header);
+                self.forward_publication(seq, &to, &head, &body, deadline - self.last_now);
+            }
+            pubsub::Effect::Receipt { to, incarnation, seq, subscriptions, vacant } => {
+                let vacant = vacant.iter().map(Group::as_str).collect();
+                let receipt = v1::Receipt { incarnation, seq, subscriptions, vacant };
+                let mut head = Vec::from([RECEIPT]);
+                head.extend_from_slice(&wire::encode(&receipt));
+                let content = (Bytes::from(head), Bytes::new());
+                let Self { ports, probe, last_now, .. } = self;
+                ports.post(Port::Topics, *last_now, probe, to, None, content, crate::limits::MESSAGE_DEADLINE);
+            }
+            pubsub::Effect::Deliver { subscription, publication } => {
+                self.tell(Event::Topic(TopicEvent::Publication { subscription, publication }));
+            }
+            pubsub::Effect::Disconnected { subscription, client, reason } => {
+                self.tell(Event::Topic(TopicEvent::Ended { subscription, client, reason }));
+            }
+            pubsub::Effect::Slow { subscription, client, dropped, queued } => {
+                self.tell(Event::Topic(TopicEvent::Slow { subscription, client, dropped, queued }));
+            }
+            pubsub::Effect::SlowNode { node, dropped } => {
+                self.tell(Event::Topic(TopicEvent::SlowNode { node, dropped }));
+            }
+            pubsub::Effect::Published { token, report } => self.answer(token, Answer::Published(report)),
+        }
+    }
+
+    /// Sends a publication. Those that get it as it is share one content; where groups are meant, the header says which.
+    fn forward_publication(
+        &mut self,
+        seq: Seq,
+        to: &[Destination],
+        head: &[u8],
+        body: &Bytes,
+        deadline: core::time::Duration,
+    ) {
+        let with_groups = |groups: &[Group]| {
+            let groups: SmallVec<[&str; 2]> = groups.iter().map(Group::as_str).collect();
+            Bytes::from([head, &wire::encode(&groups)].concat())
+        };
+        let plain = with_groups(&[]);
+        for destination in to {
+            let head = if destination.groups.is_empty() { plain.clone() } else { with_groups(&destination.groups) };
+            let Self { ports, probe, last_now, .. } = self;
+            let content = (head, body.clone());
+            ports.post(Port::Topics, *last_now, probe, destination.node, Some(seq.0), content, deadline);
+        }
+    }
+}
