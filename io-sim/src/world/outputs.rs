@@ -1,6 +1,9 @@
 //! What follows from a node's outputs: in the network, on the disk, in the application.
 
-use proto_core::node::{Event, Input, Output};
+use proto_core::{
+    node::{CallCommand, CallEvent, Command, Event, Input, Mailbox, Output, TopicEvent},
+    rpc::Reply,
+};
 
 use super::World;
 use crate::{host::HostId, schedule::Happening};
@@ -30,16 +33,19 @@ impl World {
     fn hear(&mut self, id: HostId, event: &Event) {
         let host = &mut self.hosts[id.index()];
         match event {
-            Event::Message(message) => {
-                let first = host.unconsumed.is_empty();
-                *host.unconsumed.entry(message.mailbox()).or_default() += 1;
-                if first {
-                    let at = self.schedule.now() + host.config.consume_after;
-                    self.schedule.at(at, Happening::Consume { host: id, life: host.life });
-                }
+            Event::Message(message) => self.holds(id, message.mailbox()),
+            Event::Topic(TopicEvent::Publication { subscription, .. }) => {
+                self.holds(id, Mailbox::Subscription(*subscription));
+            }
+            // A handler that gives back what it is given.
+            Event::Call(CallEvent::Invoke(invocation)) => {
+                let reply = Reply::Done(invocation.payload.clone());
+                self.command(id, Command::Call(CallCommand::Reply { invocation: invocation.id, reply }));
             }
             Event::Done { token, .. } if host.stopping == Some(*token) => self.leave(id),
             Event::Done { .. }
+            | Event::Topic(_)
+            | Event::Call(_)
             | Event::Hop { .. }
             | Event::LinkUp { .. }
             | Event::LinkDown { .. }
@@ -51,6 +57,17 @@ impl World {
             | Event::Unpinned { .. }
             | Event::StoreFailed
             | Event::Misuse(_) => {}
+        }
+    }
+
+    /// The application holds one more, until it is consumed.
+    fn holds(&mut self, id: HostId, mailbox: Mailbox) {
+        let host = &mut self.hosts[id.index()];
+        let first = host.unconsumed.is_empty();
+        *host.unconsumed.entry(mailbox).or_default() += 1;
+        if first {
+            let at = self.schedule.now() + host.config.consume_after;
+            self.schedule.at(at, Happening::Consume { host: id, life: host.life });
         }
     }
 

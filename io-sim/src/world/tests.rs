@@ -115,6 +115,8 @@ impl Notes {
             Event::LinkDown { .. }
             | Event::Message(_)
             | Event::Done { .. }
+            | Event::Topic(_)
+            | Event::Call(_)
             | Event::Hop { .. }
             | Event::LinkUp { .. }
             | Event::LinkFailed { .. }

@@ -112,6 +112,8 @@ impl Journal {
             Event::Reachable { node: name, .. } | Event::LinkUp { peer: name, .. } => (name, None),
             Event::Message(_)
             | Event::Done { .. }
+            | Event::Topic(_)
+            | Event::Call(_)
             | Event::Hop { .. }
             | Event::LinkDown { .. }
             | Event::LinkFailed { .. }
@@ -151,7 +153,7 @@ impl Journal {
 /// The sort of an event, the node it is about, and it in words; `None` for what is no news.
 fn describe(event: &Event) -> Option<(&'static str, Option<String>, String)> {
     let told = match event {
-        Event::Message(_) | Event::Done { .. } | Event::Hop { .. } => return None,
+        Event::Message(_) | Event::Topic(_) | Event::Call(_) | Event::Done { .. } | Event::Hop { .. } => return None,
         Event::LinkUp { peer, remote, .. } => {
             ("link_up", Some(peer.to_string()), format!("link to {peer} at {remote} is up"))
         }

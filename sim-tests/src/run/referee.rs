@@ -151,7 +151,9 @@ impl<'a> Referee<'a> {
         match event {
             Event::Message(message) => self.handed(world, turn, message).map(|()| false),
             Event::Done { token, answer } => self.answered(world, turn, *token, answer).map(|()| false),
-            Event::Hop { .. } | Event::LinkFailed { .. } => self.plain(world, turn, event).map(|()| false),
+            Event::Topic(_) | Event::Call(_) | Event::Hop { .. } | Event::LinkFailed { .. } => {
+                self.plain(world, turn, event).map(|()| false)
+            }
             Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::Reachable { .. }
@@ -233,7 +235,9 @@ fn brief(event: &Event) -> String {
             None => format!("gets {} bytes that nobody sent", message.payload.len()),
         },
         Event::Done { token, answer } => format!("answers {token}: {answer:?}"),
-        Event::Hop { .. }
+        Event::Topic(_)
+        | Event::Call(_)
+        | Event::Hop { .. }
         | Event::LinkUp { .. }
         | Event::LinkDown { .. }
         | Event::LinkFailed { .. }

@@ -18,7 +18,13 @@ pub(super) const fn patience(command: &Command, asked: Duration) -> Duration {
         Command::Send(_) => asked,
         Command::SendMany { .. } | Command::Broadcast { .. } => MESSAGE_DEADLINE,
         Command::Trace { .. } | Command::FindNode { .. } => TRACE_TIMEOUT,
-        Command::Connect(_) | Command::Disconnect { .. } | Command::SetClient { .. } | Command::Drain { .. } => asked,
+        Command::Connect(_)
+        | Command::Disconnect { .. }
+        | Command::SetClient { .. }
+        | Command::Topic(_)
+        | Command::Call(_)
+        | Command::AwaitKnown { .. }
+        | Command::Drain { .. } => asked,
     }
 }
 
@@ -45,7 +51,13 @@ pub(super) async fn ask(booth: &Booth, mesh: &Mesh, command: Command) -> Option<
         Command::FindNode { name, .. } => {
             Some(answer(mesh.find_node(name.as_str()).await, Answer::Found, Answer::Found(None)))
         }
-        Command::Connect(_) | Command::Disconnect { .. } | Command::SetClient { .. } | Command::Drain { .. } => None,
+        Command::Connect(_)
+        | Command::Disconnect { .. }
+        | Command::SetClient { .. }
+        | Command::Topic(_)
+        | Command::Call(_)
+        | Command::AwaitKnown { .. }
+        | Command::Drain { .. } => None,
     }
 }
 
