@@ -1,8 +1,10 @@
 //! Every pattern of the mesh as a path in one tree, so that a topic is compared with all of them at once.
 //!
 //! A place in the tree is a token after the tokens above it. Its owner hangs a list on the place at which a pattern ends
-//! ([`Place::head`]); a place with neither a list nor places below it goes. The text of a pattern is read off the tree, so
-//! it is stored nowhere. Twenty-six bytes a place and a shared token, whatever the pattern's length.
+//! ([`Place::head`]); a place with neither a list nor places below it goes. What follows the last branch of a path is no
+//! row of places but a *tail*, a text that many patterns share; it becomes places when another pattern branches off in it.
+//! The text of a pattern is read off the tree, so it is stored nowhere. A place takes 26 bytes, and so does a token or tail
+//! of up to eleven bytes.
 //!
 //! Matching walks the tree level by level, at most two places onward from each: it costs a few look-ups a token for the
 //! usual topic, and never more steps than there are places.
@@ -15,7 +17,7 @@ use super::{
     index::Index,
     pool::{NONE, Pool},
     tokens::Tokens,
-    topic::{ANY, REST},
+    topic::{ANY, REST, wants},
 };
 
 /// The number that stands for `*`.
@@ -38,7 +40,8 @@ pub(super) struct Trie {
 pub(super) struct Place {
     parent: u32,
     token: u32,
-    /// How many places are below, and in the two highest bits whether `*` and `>` are among them.
+    /// How many places are below, and in the highest bits whether `*` and `>` are among them; or, without any, the number of
+    /// the tail that follows, and the bit that says so.
     children: u32,
     /// What the owner hung here; [`NONE`] if nothing.
     pub(super) head: u32,
@@ -46,6 +49,7 @@ pub(super) struct Place {
 
 const HAS_ANY: u32 = 1 << 31;
 const HAS_REST: u32 = 1 << 30;
+const HAS_TAIL: u32 = 1 << 29;
 
 const _: () = assert!(size_of::<Place>() == 16, "a place is small");
 
@@ -65,15 +69,33 @@ impl Trie {
 
     /// The place of a pattern, made if it is not there. Without something hung on it, it must be [released](Self::release).
     pub(super) fn insert(&mut self, pattern: &str) -> u32 {
-        pattern.split('.').fold(ROOT, |parent, text| {
-            let known = self.number(text).and_then(|token| self.child(parent, token));
-            known.unwrap_or_else(|| self.grow(parent, text))
-        })
+        let (mut number, mut rest) = (ROOT, Some(pattern));
+        while let Some(text) = rest {
+            let (token, after) = first(text);
+            let known = self.number(token).and_then(|token| self.child(number, token));
+            let Some(child) = known else { return self.grow(number, token, after) };
+            let tail = self.tail(child);
+            if tail.is_some() && tail == after {
+                return child;
+            }
+            number = if tail.is_some() { self.branch(child) } else { child };
+            rest = after;
+        }
+        number
     }
 
     /// The place of a pattern, if it is there.
     pub(super) fn find(&self, pattern: &str) -> Option<u32> {
-        pattern.split('.').try_fold(ROOT, |parent, text| self.child(parent, self.number(text)?))
+        let (mut number, mut rest) = (ROOT, Some(pattern));
+        while let Some(text) = rest {
+            let (token, after) = first(text);
+            number = self.child(number, self.number(token)?)?;
+            if let Some(tail) = self.tail(number) {
+                return (after == Some(tail)).then_some(number);
+            }
+            rest = after;
+        }
+        Some(number)
     }
 
     /// The place of this number.
@@ -91,8 +113,12 @@ impl Trie {
     pub(super) fn release(&mut self, mut number: u32) {
         while number != ROOT {
             let Place { parent, token, children, head } = *self.places.get(number);
-            if children != 0 || head != NONE {
+            let tail = children & HAS_TAIL != 0;
+            if (children != 0 && !tail) || head != NONE {
                 return;
+            }
+            if tail {
+                self.tokens.release(children & !HAS_TAIL);
             }
             let Self { places, below, tokens } = self;
             below.remove(below.hash(&(parent, token)), number, |number| key(places, number));
@@ -116,6 +142,7 @@ impl Trie {
     /// The text of the pattern that ends here.
     pub(super) fn text(&self, mut number: u32) -> String {
         let mut tokens: SmallVec<[&str; 16]> = SmallVec::new();
+        tokens.extend(self.tail(number));
         while number != ROOT {
             let place = self.places.get(number);
             tokens.push(match place.token {
@@ -136,17 +163,25 @@ impl Trie {
         let mut here: SmallVec<[u32; 32]> = SmallVec::new();
         let mut onward: SmallVec<[u32; 32]> = SmallVec::new();
         here.push(ROOT);
-        for text in topic.split('.') {
-            let token = self.tokens.find(text);
+        let mut rest = Some(topic);
+        while let Some(text) = rest {
+            let (token, after) = first(text);
+            let token = self.tokens.find(token);
             for &number in &here {
-                let children = self.places.get(number).children;
+                let Place { children, head, .. } = *self.places.get(number);
+                if children & HAS_TAIL != 0 {
+                    if wants(self.tokens.text(children & !HAS_TAIL), text) {
+                        hung(head, &mut found);
+                    }
+                    continue;
+                }
                 if children == 0 {
                     continue;
                 }
                 if children & HAS_REST != 0
                     && let Some(rest) = self.child(number, REST_TOKEN)
                 {
-                    hung(self.places.get(rest), &mut found);
+                    hung(self.places.get(rest).head, &mut found);
                 }
                 onward.extend(token.and_then(|token| self.child(number, token)));
                 if children & HAS_ANY != 0 {
@@ -155,12 +190,13 @@ impl Trie {
             }
             core::mem::swap(&mut here, &mut onward);
             onward.clear();
-            if here.is_empty() {
-                return;
-            }
+            rest = after.filter(|_| !here.is_empty());
         }
         for &number in &here {
-            hung(self.places.get(number), &mut found);
+            let Place { children, head, .. } = *self.places.get(number);
+            if children & HAS_TAIL == 0 {
+                hung(head, &mut found);
+            }
         }
     }
 
@@ -170,18 +206,56 @@ impl Trie {
         self.places.len() == 1 && self.places.get(ROOT).children == 0 && self.tokens.is_empty()
     }
 
-    fn grow(&mut self, parent: u32, text: &str) -> u32 {
-        let (token, flag) = match text {
+    /// A new place below another, with what follows it as its tail.
+    fn grow(&mut self, parent: u32, text: &str, tail: Option<&str>) -> u32 {
+        let (token, flag) = self.acquire(text);
+        let above = self.places.get_mut(parent);
+        above.children = (above.children + 1) | flag;
+        let children = tail.map_or(0, |tail| self.tokens.acquire(tail) | HAS_TAIL);
+        let number = self.places.insert(Place { parent, token, children, head: NONE });
+        self.enter(number);
+        number
+    }
+
+    /// Puts a new place where one with a tail is, and that one below it, with what is left of its tail: its number stays,
+    /// since others know it. Answers the new place.
+    fn branch(&mut self, number: u32) -> u32 {
+        let Place { parent, token, children, .. } = *self.places.get(number);
+        let shared = children & !HAS_TAIL;
+        let whole = String::from(self.tokens.text(shared));
+        let (text, rest) = first(&whole);
+        let (below, flag) = self.acquire(text);
+        let left = rest.map_or(0, |tail| self.tokens.acquire(tail) | HAS_TAIL);
+        self.tokens.release(shared);
+        let Self { places, below: index, .. } = self;
+        index.remove(index.hash(&(parent, token)), number, |number| key(places, number));
+        let between = places.insert(Place { parent, token, children: 1 | flag, head: NONE });
+        let place = places.get_mut(number);
+        (place.parent, place.token, place.children) = (between, below, left);
+        self.enter(between);
+        self.enter(number);
+        between
+    }
+
+    /// The number of a token, counted once more if it is an ordinary one, and what its parent has to remember of it.
+    fn acquire(&mut self, text: &str) -> (u32, u32) {
+        match text {
             ANY => (ANY_TOKEN, HAS_ANY),
             REST => (REST_TOKEN, HAS_REST),
             text => (self.tokens.acquire(text), 0),
-        };
-        let above = self.places.get_mut(parent);
-        above.children = (above.children + 1) | flag;
-        let number = self.places.insert(Place { parent, token, ..Place::default() });
+        }
+    }
+
+    /// Makes a place findable below its parent.
+    fn enter(&mut self, number: u32) {
         let Self { places, below, .. } = self;
-        below.insert(below.hash(&(parent, token)), number, |number| key(places, number));
-        number
+        below.insert(below.hash(&key(places, number)), number, |number| key(places, number));
+    }
+
+    /// What follows a place, if it is no row of places.
+    fn tail(&self, number: u32) -> Option<&str> {
+        let children = self.places.get(number).children;
+        (children & HAS_TAIL != 0).then(|| self.tokens.text(children & !HAS_TAIL))
     }
 
     fn number(&self, text: &str) -> Option<u32> {
@@ -205,8 +279,14 @@ fn key(places: &Pool<Place>, number: u32) -> (u32, u32) {
 }
 
 #[inline]
-fn hung(place: &Place, found: &mut impl FnMut(u32)) {
-    if place.head != NONE {
-        found(place.head);
+fn hung(head: u32, found: &mut impl FnMut(u32)) {
+    if head != NONE {
+        found(head);
     }
+}
+
+/// The first token, and what follows it.
+#[inline]
+fn first(text: &str) -> (&str, Option<&str>) {
+    text.split_once('.').map_or((text, None), |(token, rest)| (token, Some(rest)))
 }
