@@ -13,13 +13,13 @@ use std::{hint::black_box, sync::Arc};
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use patterns::{MANY, node, pattern, table, topic};
+use patterns::{MANY, node, pattern, topic};
 use proto_core::{
     cx::Cx,
     id::{Incarnation, NodeName, Token},
     node::Config,
     probe::Probe,
-    pubsub::{self, Effect, Event, Pattern, Publish, Subscribe, Topic, Topics},
+    pubsub::{self, Effect, Event, Interests, Pattern, Publish, Subscribe, Topic, Topics},
     rng::Rng,
     secure::{Identity, SOFTWARE},
     time::Time,
@@ -57,7 +57,10 @@ impl Side {
 }
 
 fn matching(c: &mut Criterion) {
-    let mut table = table();
+    let mut table = Interests::new(7);
+    for number in 0..MANY {
+        table.set(node(number), &pattern(number), None, 1).unwrap();
+    }
     let topics: Vec<Topic> = (0..MANY / 4).map(topic).collect();
     let mut group = c.benchmark_group("topics/1M");
     let mut next = 0;

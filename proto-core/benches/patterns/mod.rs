@@ -2,16 +2,16 @@
 
 use proto_core::{
     id::NodeAddr,
-    pubsub::{Interests, Pattern, Topic},
+    pubsub::{Pattern, Topic},
 };
 
 /// How many subscriptions the table has to take.
-pub const MANY: u32 = 1_000_000;
+pub(crate) const MANY: u32 = 1_000_000;
 /// Nodes that they belong to.
 const NODES: u32 = 100;
 
 /// The pattern of this number; each is another. Of four in a row, two name a unit, and the others have wildcards.
-pub fn pattern(number: u32) -> Pattern {
+pub(crate) fn pattern(number: u32) -> Pattern {
     let (unit, site) = (number / 2, number % 997);
     let text = match number % 4 {
         0 => format!("site.{site}.unit.{unit}.state"),
@@ -23,21 +23,12 @@ pub fn pattern(number: u32) -> Pattern {
 }
 
 /// A topic that two of the patterns want.
-pub fn topic(number: u32) -> Topic {
+pub(crate) fn topic(number: u32) -> Topic {
     let number = number % (MANY / 4) * 4;
     Topic::new(&format!("site.{}.unit.{}.state", number % 997, number / 2)).unwrap()
 }
 
 /// Who has the subscription of this number.
-pub fn node(number: u32) -> Option<NodeAddr> {
+pub(crate) fn node(number: u32) -> Option<NodeAddr> {
     Some(NodeAddr(u64::from(number % NODES)))
-}
-
-/// The table with all of them.
-pub fn table() -> Interests {
-    let mut table = Interests::new(7);
-    for number in 0..MANY {
-        table.set(node(number), &pattern(number), None, 1).unwrap();
-    }
-    table
 }

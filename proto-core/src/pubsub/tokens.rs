@@ -36,10 +36,10 @@ impl Tokens {
         Self { slots: Pool::new(), long: Pool::new(), index: Index::new(seed) }
     }
 
-    /// The number of a token, if any pattern uses it.
+    /// Whether a token that is in use is this text.
     #[inline]
-    pub(super) fn find(&self, token: &str) -> Option<u32> {
-        self.find_hashed(self.index.hash(token), token)
+    pub(super) fn is(&self, number: u32, text: &str) -> bool {
+        bytes(&self.slots, &self.long, number) == text.as_bytes()
     }
 
     /// The number of a token, counted once more.
@@ -90,6 +90,12 @@ impl Tokens {
         core::str::from_utf8(bytes(&self.slots, &self.long, number)).unwrap_or_default()
     }
 
+    /// The number of a token, if any pattern uses it.
+    #[cfg(test)]
+    fn find(&self, token: &str) -> Option<u32> {
+        self.find_hashed(self.index.hash(token), token)
+    }
+
     /// Whether there is none.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
@@ -98,7 +104,7 @@ impl Tokens {
 
     #[inline]
     fn find_hashed(&self, hash: u64, token: &str) -> Option<u32> {
-        self.index.find(hash, |number| bytes(&self.slots, &self.long, number) == token.as_bytes())
+        self.index.find(hash, |number| self.is(number, token))
     }
 }
 

@@ -18,7 +18,7 @@ enum Step {
 }
 
 fn token() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["a", "b", "c", "a-token-of-more-than-fifteen-bytes"])
+    prop::sample::select(vec!["a", "b", "c", "d", "e", "f", "a-token-of-more-than-eleven-bytes"])
 }
 
 fn some_topic() -> impl Strategy<Value = Topic> {
