@@ -15,8 +15,8 @@ use crate::{oracle::Oracle, snapshot::Snapshot};
 pub(super) struct EngNoMisuse {
     /// The lives whose store may fail: the one in which the host's disk was struck, or the next, if the host was down.
     struck: BTreeMap<HostId, RangeInclusive<u64>>,
-    /// Hosts that are down, or about to be (`false`).
-    down: BTreeMap<HostId, bool>,
+    /// Hosts that are down, or about to be (`false`), since which life.
+    down: BTreeMap<HostId, (u64, bool)>,
 }
 
 impl Invariant for EngNoMisuse {
@@ -34,19 +34,22 @@ impl Invariant for EngNoMisuse {
                 let life = fact.life.0;
                 let lives = match self.down.get(&fact.node) {
                     None => life..=life,
-                    Some(false) => life..=life + 1,
-                    Some(true) => life + 1..=life + 1,
+                    Some((_, false)) => life..=life + 1,
+                    Some((_, true)) => life + 1..=life + 1,
                 };
                 self.struck.insert(fact.node, lives);
                 Ok(())
             }
             What::Struck(fault @ (Fault::Crash { .. } | Fault::Kill { .. } | Fault::Stop { .. })) => {
                 let at_once = !matches!(fault, Fault::Stop { .. });
-                *self.down.entry(fact.node).or_insert(at_once) |= at_once;
+                self.down.entry(fact.node).or_insert((fact.life.0, at_once)).1 |= at_once;
                 Ok(())
             }
             What::Started => {
-                self.down.remove(&fact.node);
+                // A start may be seen only after what ended it.
+                if self.down.get(&fact.node).is_some_and(|(life, _)| *life < fact.life.0) {
+                    self.down.remove(&fact.node);
+                }
                 Ok(())
             }
             What::Told(_)
