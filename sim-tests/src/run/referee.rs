@@ -212,11 +212,11 @@ impl Observer for Referee<'_> {
 fn concerns(fault: &Fault, host: HostId) -> bool {
     match fault {
         Fault::Corrupt { from, to } => *from == host || *to == host,
-        Fault::FailDisk { host: struck } => *struck == host,
-        Fault::Crash { .. }
-        | Fault::Kill { .. }
-        | Fault::Stop { .. }
-        | Fault::Restart { .. }
+        Fault::FailDisk { host: struck }
+        | Fault::Crash { host: struck }
+        | Fault::Kill { host: struck }
+        | Fault::Stop { host: struck } => *struck == host,
+        Fault::Restart { .. }
         | Fault::Pause { .. }
         | Fault::Partition { .. }
         | Fault::Heal
