@@ -4,7 +4,10 @@
 //! zero, and the pins that its disk kept. A crash or a stop ends that life; a pause does not.
 
 use core::{fmt, time::Duration};
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use proto_core::{
     engine::Engine,
@@ -150,6 +153,8 @@ pub(crate) struct Host {
     pub(crate) pause_serial: u32,
     /// Messages that the application has not taken.
     pub(crate) unconsumed: u32,
+    /// Clients that take nothing, and how many messages lie before each.
+    pub(crate) stuck: BTreeMap<Arc<str>, u32>,
     pub(crate) disk: Disk,
     /// The drain that a graceful stop waits for.
     pub(crate) stopping: Option<Token>,
@@ -177,6 +182,7 @@ impl Host {
             wake_serial: 0,
             pause_serial: 0,
             unconsumed: 0,
+            stuck: BTreeMap::new(),
             disk: Disk::default(),
             stopping: None,
             chances: 0,
@@ -212,6 +218,7 @@ impl Host {
         self.wake_serial += 1;
         self.pause_serial += 1;
         self.unconsumed = 0;
+        self.stuck.clear();
     }
 
     /// The clock runs at another rate from now on, also in later lives.

@@ -159,7 +159,12 @@ impl World {
         self.hosts.get(host.index())?.engine.as_ref()?;
         self.tokens += 1;
         let token = Token(self.tokens);
+        let leaver =
+            if let Command::SetClient { client, present: false } = &command { Some(client.clone()) } else { None };
         self.tell(host, Input::Command { token, command });
+        if let Some(client) = leaver {
+            self.unstick(host, &client);
+        }
         Some(token)
     }
 

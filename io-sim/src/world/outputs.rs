@@ -30,7 +30,12 @@ impl World {
     fn hear(&mut self, id: HostId, event: &Event) {
         let host = &mut self.hosts[id.index()];
         match event {
-            Event::Message(_) => {
+            Event::Message(message) => {
+                let stuck = message.to_client.as_ref().and_then(|client| host.stuck.get_mut(client));
+                if let Some(lie) = stuck {
+                    *lie += 1;
+                    return;
+                }
                 host.unconsumed += 1;
                 if host.unconsumed == 1 {
                     let at = self.schedule.now() + host.config.consume_after;
@@ -56,6 +61,14 @@ impl World {
         let host = &mut self.hosts[id.index()];
         if host.life == life && host.engine.is_some() {
             let messages = core::mem::take(&mut host.unconsumed);
+            self.stats.messages_consumed += u64::from(messages);
+            self.tell(id, Input::Consumed { messages });
+        }
+    }
+
+    /// A client that was stuck takes all that lies before it, or leaves and lets it lie for nobody.
+    pub(super) fn unstick(&mut self, id: HostId, client: &str) {
+        if let Some(messages) = self.hosts[id.index()].stuck.remove(client).filter(|messages| *messages > 0) {
             self.stats.messages_consumed += u64::from(messages);
             self.tell(id, Input::Consumed { messages });
         }

@@ -9,6 +9,7 @@ use alloc::{
     sync::Arc,
 };
 
+use super::view::InboxView;
 use crate::{
     error::Rejected,
     limits::{CLIENT_NAME_MAX, CLIENTS_MAX, FLOW_WINDOW, INBOX_BYTES, INBOX_WAITING_BYTES},
@@ -137,6 +138,12 @@ impl Inbox {
     /// Frees bytes that a flow held back.
     pub(super) const fn release(&mut self, bytes: usize) {
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
+    }
+
+    /// What people may see of it.
+    pub(super) fn view(&self) -> InboxView {
+        let Self { taken, bytes, waiting_bytes, clients, .. } = self;
+        InboxView { messages: taken.len(), bytes: *bytes, waiting_bytes: *waiting_bytes, clients: clients.len() }
     }
 
     fn is_full(&self) -> bool {

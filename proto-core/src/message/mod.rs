@@ -55,7 +55,7 @@ mod view;
 mod tests;
 
 pub use messages::Messages;
-pub use view::{Backlog, InflowView, OutflowView};
+pub use view::{Backlog, InboxView, InflowView, OutflowView};
 
 use alloc::boxed::Box;
 

@@ -40,6 +40,19 @@ pub struct Backlog {
     pub bytes: usize,
 }
 
+/// What the application has before it, and who may be written to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InboxView {
+    /// Messages handed to the application and not yet consumed.
+    pub messages: usize,
+    /// Bytes of their payload.
+    pub bytes: usize,
+    /// Bytes that all flows together hold back.
+    pub waiting_bytes: usize,
+    /// Clients that are here.
+    pub clients: usize,
+}
+
 /// One flow to this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InflowView {
