@@ -104,6 +104,12 @@ impl<'a> HostRef<'a> {
         self.0.clock.local(at)
     }
 
+    /// When its node wants to be woken, on its own clock, as it said after its last turn that was not one of several.
+    #[must_use]
+    pub const fn deadline(self) -> Option<Time> {
+        self.0.deadline
+    }
+
     /// How fast its clock runs, in parts per million too much.
     #[must_use]
     pub const fn clock_ppm(self) -> i32 {

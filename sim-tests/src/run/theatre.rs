@@ -91,7 +91,7 @@ impl Sight for World {
     }
 
     fn due(&self, host: HostId) -> Option<Time> {
-        self.host(host).node().and_then(|node| node.poll_timeout()).map(|(due, _)| due)
+        self.host(host).deadline()
     }
 
     fn in_order(&self, _key: Key) -> bool {
