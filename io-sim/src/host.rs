@@ -12,7 +12,7 @@ use std::{
 use proto_core::{
     engine::Engine,
     id::{Incarnation, NodeName, Token},
-    node::{Input, Node},
+    node::{Input, Mailbox, Node},
     secure::{Identity, Provider},
     time::Time,
 };
@@ -158,9 +158,9 @@ pub(crate) struct Host {
     /// Which pause the scheduled end belongs to.
     pub(crate) pause_serial: u32,
     /// Messages that the application has not taken.
-    pub(crate) unconsumed: u32,
-    /// Clients that take nothing, and how many messages lie before each.
-    pub(crate) stuck: BTreeMap<Arc<str>, u32>,
+    pub(crate) unconsumed: BTreeMap<Mailbox, u32>,
+    /// Clients that take nothing, and what lies before each.
+    pub(crate) stuck: BTreeMap<Arc<str>, BTreeMap<Mailbox, u32>>,
     pub(crate) disk: Disk,
     /// The drain that a graceful stop waits for.
     pub(crate) stopping: Option<Token>,
@@ -187,7 +187,7 @@ impl Host {
             wake: None,
             wake_serial: 0,
             pause_serial: 0,
-            unconsumed: 0,
+            unconsumed: BTreeMap::new(),
             stuck: BTreeMap::new(),
             disk: Disk::default(),
             stopping: None,
@@ -223,7 +223,7 @@ impl Host {
         (self.deadline, self.wake, self.stopping) = (None, None, None);
         self.wake_serial += 1;
         self.pause_serial += 1;
-        self.unconsumed = 0;
+        self.unconsumed.clear();
         self.stuck.clear();
     }
 

@@ -84,7 +84,7 @@ pub struct Bounds {
 /// How large the tables and queues of a node are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
-    /// Messages before its application.
+    /// Messages in the node's own mailbox.
     pub inbox: usize,
     /// Bytes of them.
     pub inbox_bytes: usize,
@@ -92,6 +92,10 @@ pub struct Sizes {
     pub waiting_bytes: usize,
     /// Clients that are here.
     pub clients: usize,
+    /// Messages before all of them.
+    pub clients_messages: usize,
+    /// Bytes of them.
+    pub clients_bytes: usize,
     /// Nodes that it sends messages to.
     pub flows_out: usize,
     /// Nodes that it gets messages from.
@@ -216,6 +220,8 @@ pub struct NodeCounts {
     pub dropped_hop_limit: u64,
     /// Inputs that broke the core's contract.
     pub misuse: u64,
+    /// Requests of neighbours that were dropped as too many.
+    pub over_budget: u64,
     /// Frames put on lanes.
     pub frames_out: u64,
     /// Messages whose outcome is awaited.

@@ -1,6 +1,8 @@
 //! What follows from a node's outputs: in the network, on the disk, in the application.
 
-use proto_core::node::{Event, Input, Output};
+use std::collections::BTreeMap;
+
+use proto_core::node::{Event, Input, Mailbox, Output};
 
 use super::World;
 use crate::{host::HostId, schedule::Happening};
@@ -31,13 +33,14 @@ impl World {
         let host = &mut self.hosts[id.index()];
         match event {
             Event::Message(message) => {
-                let stuck = message.to_client.as_ref().and_then(|client| host.stuck.get_mut(client));
-                if let Some(lie) = stuck {
-                    *lie += 1;
+                let stuck = message.to_client.as_ref().and_then(|client| host.stuck.get_mut(client.name()));
+                if let Some(lies) = stuck {
+                    *lies.entry(message.mailbox()).or_default() += 1;
                     return;
                 }
-                host.unconsumed += 1;
-                if host.unconsumed == 1 {
+                let first = host.unconsumed.is_empty();
+                *host.unconsumed.entry(message.mailbox()).or_default() += 1;
+                if first {
                     let at = self.schedule.now() + host.config.consume_after;
                     self.schedule.at(at, Happening::Consume { host: id, life: host.life });
                 }
@@ -52,6 +55,7 @@ impl World {
             | Event::Unreachable { .. }
             | Event::KeyConflict { .. }
             | Event::IdentityInUse { .. }
+            | Event::Unpinned { .. }
             | Event::StoreFailed
             | Event::Misuse(_) => {}
         }
@@ -60,17 +64,21 @@ impl World {
     pub(super) fn consume(&mut self, id: HostId, life: u64) {
         let host = &mut self.hosts[id.index()];
         if host.life == life && host.engine.is_some() {
-            let messages = core::mem::take(&mut host.unconsumed);
-            self.stats.messages_consumed += u64::from(messages);
-            self.tell(id, Input::Consumed { messages });
+            let lay = core::mem::take(&mut host.unconsumed);
+            self.take_out(id, lay);
         }
     }
 
     /// A client that was stuck takes all that lies before it, or leaves and lets it lie for nobody.
     pub(super) fn unstick(&mut self, id: HostId, client: &str) {
-        if let Some(messages) = self.hosts[id.index()].stuck.remove(client).filter(|messages| *messages > 0) {
+        let lay = self.hosts[id.index()].stuck.remove(client).unwrap_or_default();
+        self.take_out(id, lay);
+    }
+
+    fn take_out(&mut self, id: HostId, from: BTreeMap<Mailbox, u32>) {
+        for (mailbox, messages) in from {
             self.stats.messages_consumed += u64::from(messages);
-            self.tell(id, Input::Consumed { messages });
+            self.tell(id, Input::Consumed { mailbox, messages });
         }
     }
 

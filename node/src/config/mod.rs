@@ -17,7 +17,7 @@ mod tests;
 mod text;
 mod types;
 
-pub(crate) use decode::{dial_url, parse_duration};
+pub(crate) use decode::{dial_url, nearest, parse_duration};
 pub use default_file::default_file;
 pub use diagnostic::Diagnostic;
 pub use keys::{KEYS, Key};

@@ -141,17 +141,23 @@ impl Outflow {
         self.arm(env.now);
     }
 
+    /// The way to the receiver is another now. If the old one was silent, that says nothing of this one.
+    pub(super) fn rerouted(&mut self, env: &mut Env<'_>) {
+        if self.rto.is_backed_off() && self.reachable && self.window > 0 {
+            self.rto.forgive();
+            self.retry_at = None;
+            if !self.flight.is_empty() {
+                self.send_again(env);
+            }
+            self.pump(env);
+            self.arm(env.now);
+        }
+    }
+
     /// The receiver is out of reach.
     pub(super) fn lost_reach(&mut self, now: Time) {
         self.reachable = false;
         self.arm(now);
-    }
-
-    /// The receiver answers from this life, which its advert tells too.
-    pub(super) fn reset(&mut self, env: &mut Env<'_>, life: Incarnation) {
-        self.live(env, life);
-        self.pump(env);
-        self.arm(env.now);
     }
 
     /// Takes in an acknowledgement, which is for this life of this node.

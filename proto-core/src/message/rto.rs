@@ -51,6 +51,11 @@ impl Rto {
         self.backoff = 0;
     }
 
+    /// Whether a timeout has passed since the last sign of life.
+    pub(super) const fn is_backed_off(&self) -> bool {
+        self.backoff > 0
+    }
+
     /// The timeout for what is sent now.
     pub(super) fn current(&self) -> Duration {
         let base = match self.measured {

@@ -43,14 +43,25 @@ pub struct Backlog {
 /// What the application has before it, and who may be written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InboxView {
-    /// Messages handed to the application and not yet consumed.
+    /// Messages in the node's own mailbox.
     pub messages: usize,
     /// Bytes of their payload.
     pub bytes: usize,
     /// Bytes that all flows together hold back.
     pub waiting_bytes: usize,
+    /// The mailboxes of the clients.
+    pub clients: ClientsView,
+}
+
+/// The mailboxes of all clients together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientsView {
     /// Clients that are here.
-    pub clients: usize,
+    pub count: usize,
+    /// Messages in their mailboxes.
+    pub messages: usize,
+    /// Bytes of their payload.
+    pub bytes: usize,
 }
 
 /// One flow to this node.

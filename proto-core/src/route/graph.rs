@@ -41,6 +41,13 @@ pub struct Path {
     pub first: SmallVec<[NodeAddr; MULTIPATH_MAX]>,
 }
 
+impl Path {
+    /// Whether another path begins at the same neighbours and is as long, as far as this node can tell the same way.
+    pub(super) fn goes_like(&self, other: &Self) -> bool {
+        self.first == other.first && self.hops == other.hops
+    }
+}
+
 /// The links that both ends advertise.
 #[derive(Clone, Debug)]
 pub struct Graph {

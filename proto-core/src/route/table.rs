@@ -53,6 +53,8 @@ pub(super) struct Hops {
 pub(super) enum Reach {
     /// A node came within reach, or is there in another life.
     Gained(NodeName, NodeAddr, Incarnation),
+    /// A node is within reach as before, by other first hops or over another number of links.
+    Moved(NodeAddr),
     /// A node is out of reach.
     Lost(NodeName, NodeAddr),
 }
@@ -64,8 +66,7 @@ impl Table {
         Self { by_addr: DetMap::with_seed(salt), routes: Vec::new(), salt }
     }
 
-    /// Replaces all routes by others, in order of address, and tells what became of reach, losses and gains in order of
-    /// address.
+    /// Replaces all routes by others, in order of address, and tells what became of reach, in order of address.
     pub(super) fn replace(&mut self, routes: Vec<Route>) -> Vec<Reach> {
         let mut changes = Vec::new();
         let mut before = self.routes.iter().peekable();
@@ -74,8 +75,10 @@ impl Table {
                 changes.push(lost.lost());
             }
             let known = before.next_if(|old| old.path.node == route.path.node);
-            if known.is_none_or(|old| old.incarnation != route.incarnation) {
-                changes.push(Reach::Gained(route.name.clone(), route.path.node, route.incarnation));
+            match known.filter(|old| old.incarnation == route.incarnation) {
+                None => changes.push(Reach::Gained(route.name.clone(), route.path.node, route.incarnation)),
+                Some(old) if old.path.goes_like(&route.path) => {}
+                Some(_) => changes.push(Reach::Moved(route.path.node)),
             }
         }
         changes.extend(before.map(Route::lost));
@@ -229,5 +232,21 @@ mod tests {
         ];
         assert_eq!(told, expected);
         assert_eq!(table.replace(vec![]).len(), 3);
+    }
+
+    #[test]
+    fn another_way_to_the_same_node_is_told_and_another_cost_is_not() {
+        let (_, via) = ports(1);
+        let mut table = Table::new(0);
+        let way = |cost, hops, first: &[u64]| {
+            let mut route = route(7, 1, &via);
+            let first = first.iter().copied().map(NodeAddr).collect();
+            route.path = Path { cost, hops, first, ..route.path };
+            vec![route]
+        };
+        table.replace(way(1, 1, &[7]));
+        assert_eq!(table.replace(way(9, 1, &[7])), []);
+        assert_eq!(table.replace(way(9, 2, &[7])), [Reach::Moved(NodeAddr(7))]);
+        assert_eq!(table.replace(way(9, 2, &[7, 8])), [Reach::Moved(NodeAddr(7))]);
     }
 }

@@ -27,6 +27,7 @@ impl v1::Transit {
 impl<'a> v1::Data<'a> {
     /// Encodes it.
     #[must_use]
+    #[inline]
     pub(super) fn encode(&self) -> Head {
         let mut head = Inline::new();
         let v1::Transit { hops_left, dst, src, flow } = self.transit;
@@ -66,6 +67,7 @@ impl<'a> v1::Data<'a> {
     }
 
     /// Decodes a header that fills `header`.
+    #[inline]
     pub(super) fn decode(header: &'a [u8]) -> Option<Self> {
         let (transit, mut rest) = v1::Transit::split_from(header)?;
         let src_incarnation = Incarnation(take_varint(&mut rest, U64)?);

@@ -59,8 +59,6 @@ kinds! {
     Data = 16,
     /// [`v1::Ack`]
     Ack = 17,
-    /// [`v1::Reset`]
-    Reset = 18,
     /// [`v1::Probe`]
     Probe = 19,
     /// [`v1::ProbeReply`]
@@ -123,13 +121,16 @@ impl Frame {
 
     /// Its prelude.
     #[must_use]
+    #[inline]
     pub fn prelude(&self) -> Prelude {
         let header_len = u16::try_from(self.head.len()).unwrap_or(u16::MAX);
         Prelude { version: VERSION, flags: 0, kind: self.kind as u8, header_len }
     }
 
     /// Appends it as it is on the wire.
+    #[inline]
     pub fn put(&self, out: &mut BytesMut) {
+        out.reserve(self.len());
         out.extend_from_slice(&self.prelude().encode());
         out.extend_from_slice(&self.head);
         out.extend_from_slice(&self.body);

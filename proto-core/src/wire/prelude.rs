@@ -24,6 +24,7 @@ pub struct Prelude {
 impl Prelude {
     /// The four bytes.
     #[must_use]
+    #[inline]
     pub const fn encode(self) -> [u8; PRELUDE_LEN] {
         let [low, high] = self.header_len.to_le_bytes();
         [self.version << 4 | (self.flags & 0x0f), self.kind, low, high]
@@ -33,6 +34,7 @@ impl Prelude {
     ///
     /// # Errors
     /// [`Violation`] if there are fewer than four bytes, or the header is longer than allowed.
+    #[inline]
     pub fn decode(bytes: &[u8]) -> Result<(Self, &[u8]), Violation> {
         let Some((&[first, kind, low, high], rest)) = bytes.split_first_chunk::<PRELUDE_LEN>() else {
             return Err(Violation::Malformed { what: Part::Prelude });

@@ -1,4 +1,5 @@
-//! Every table and queue keeps to its bound, and a node knows no more nodes than there are.
+//! Every table and queue keeps to its bound, a node knows no more nodes than there are, and no neighbour that keeps the
+//! protocol is taken for one that asks too much.
 //!
 //! What grows without a bound is a leak or an attack (C4; law L9 of the core).
 
@@ -34,9 +35,16 @@ fn check(node: &NodeSnap, mesh: usize) -> Held {
         ("routes", node.routes.len(), mesh - 1),
         ("adverts", node.adverts.len(), mesh),
         ("frames on the lanes of one link", queued, lanes),
+        ("requests of neighbours dropped as too many", node.counts.over_budget as usize, 0),
         ("unanswered messages", node.counts.unanswered as usize, mesh * limits::FLOW_QUEUE_MESSAGES),
-        ("messages before its application", sizes.inbox, most.inbox),
-        ("bytes before its application", sizes.inbox_bytes, limits::INBOX_BYTES + most.payload),
+        ("messages in its mailbox", sizes.inbox, most.inbox),
+        ("bytes in its mailbox", sizes.inbox_bytes, limits::INBOX_BYTES + most.payload),
+        ("messages for clients", sizes.clients_messages, most.inbox + most.clients * limits::MAILBOX_MESSAGES_MIN),
+        (
+            "bytes for clients",
+            sizes.clients_bytes,
+            limits::INBOX_BYTES + most.payload + most.clients * limits::MAILBOX_BYTES_MIN,
+        ),
         ("bytes of messages that wait", sizes.waiting_bytes, limits::INBOX_WAITING_BYTES),
         ("clients", sizes.clients, most.clients),
         ("receivers", sizes.flows_out, mesh - 1),
@@ -75,15 +83,18 @@ mod tests {
         assert!(after(|node| node.adverts = vec![sample::advert(1, 1, &[]); 4]).is_err());
         assert!(after(|node| node.links[0].queued = 1_000_000).is_err());
         assert!(after(|node| node.counts.unanswered = 1_000_000).is_err());
+        assert!(after(|node| node.counts.over_budget = 1).is_err());
     }
 
     #[test]
     fn fires_on_every_size_that_is_out_of_bounds() {
-        let grow: [fn(&mut Sizes); 15] = [
+        let grow: [fn(&mut Sizes); 17] = [
             |sizes| sizes.inbox = 65_537,
             |sizes| sizes.inbox_bytes = 258 << 20,
             |sizes| sizes.waiting_bytes = 257 << 20,
             |sizes| sizes.clients = 1,
+            |sizes| sizes.clients_messages = 65_537,
+            |sizes| sizes.clients_bytes = 258 << 20,
             |sizes| sizes.flows_out = 3,
             |sizes| sizes.flows_in = 3,
             |sizes| sizes.in_flight = 4_097,

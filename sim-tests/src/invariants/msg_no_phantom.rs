@@ -3,7 +3,7 @@
 //!
 //! End-to-end integrity over any number of hops (LK1 across the mesh).
 
-use proto_core::node::Message;
+use proto_core::node::{Client, Message};
 
 use super::{Fact, Held, Invariant, What};
 use crate::oracle::{Oracle, Sent};
@@ -24,7 +24,8 @@ impl Invariant for MsgNoPhantom {
             return wrong(&format!("as {key}, which was never sent"));
         };
         let Message { from, incarnation, from_client, to_client, .. } = message;
-        if !letter.to.include(fact.node) || *to_client != letter.to_client {
+        let to_client = to_client.as_ref().map(Client::name);
+        if !letter.to.include(fact.node) || to_client != letter.to_client.as_ref() {
             return wrong(&format!("as {key} for {to_client:?}, which was {letter:?}"));
         }
         if *incarnation != key.life || *from != letter.from || *from_client != letter.from_client {
@@ -45,7 +46,7 @@ mod tests {
 
     use io_sim::HostId;
     use proto_core::{
-        id::{Incarnation, Token},
+        id::{ClientId, Incarnation, Token},
         time::Time,
     };
 
@@ -80,12 +81,12 @@ mod tests {
 
     #[test]
     fn fires_on_a_message_said_to_be_from_somebody_else() {
-        let client = || Some(Arc::from("ann"));
+        let ann: Arc<str> = Arc::from("ann");
         for message in [
             Message { incarnation: Incarnation(2), ..sample::message() },
             Message { from: sample::addr(1), ..sample::message() },
-            Message { from_client: client(), ..sample::message() },
-            Message { to_client: client(), ..sample::message() },
+            Message { from_client: Some(ann.clone()), ..sample::message() },
+            Message { to_client: Some(Client::new(ClientId(1), ann.clone())), ..sample::message() },
         ] {
             assert!(handed(HostId(2), &message, Some(sample::KEY)).is_err(), "{message:?}");
         }
@@ -94,7 +95,7 @@ mod tests {
     #[test]
     fn fires_on_a_message_for_a_client_that_is_not_here() {
         let ann: Arc<str> = Arc::from("ann");
-        let message = Message { to_client: Some(ann.clone()), ..sample::message() };
+        let message = Message { to_client: Some(Client::new(ClientId(1), ann.clone())), ..sample::message() };
         let mut oracle = sample::oracle();
         oracle.sent(sample::KEY, sample::letter(Some("ann")), false);
         assert!(handed_by(&oracle, HostId(2), &message, Some(sample::KEY)).is_err());

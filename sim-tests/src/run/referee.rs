@@ -139,7 +139,7 @@ impl<'a> Referee<'a> {
     pub(crate) fn turned(&mut self, world: &impl Sight, turn: &TurnRecord<'_>) -> Result<bool, Violation> {
         self.look_at(world, turn.host)?;
         for input in turn.inputs {
-            if let Input::Consumed { messages } = input {
+            if let Input::Consumed { messages, .. } = input {
                 self.oracle.consumed(turn.host, *messages);
             }
         }
@@ -177,6 +177,7 @@ impl<'a> Referee<'a> {
             | Event::Unreachable { .. }
             | Event::KeyConflict { .. }
             | Event::IdentityInUse { .. }
+            | Event::Unpinned { .. }
             | Event::StoreFailed
             | Event::Misuse(_) => self.plain(world, turn, event).map(|()| true),
         }
@@ -265,6 +266,7 @@ fn brief(event: &Event) -> String {
         | Event::Unreachable { .. }
         | Event::KeyConflict { .. }
         | Event::IdentityInUse { .. }
+        | Event::Unpinned { .. }
         | Event::StoreFailed
         | Event::Misuse(_) => format!("{event:?}"),
     }

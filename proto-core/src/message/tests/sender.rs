@@ -69,6 +69,18 @@ fn a_lost_message_is_sent_again_ever_more_slowly() {
 }
 
 #[test]
+fn silence_on_a_way_that_was_left_is_not_held_against_the_new_one() {
+    let mut bench = sender();
+    send_numbers(&mut bench, at(0), 1..=1, 9_000);
+    let rerouted = || Event::Rerouted { node: addr("peer") };
+    assert_eq!(bench.handle(at(100), rerouted()), [], "the answer may still come");
+    bench.run_until(at(1_500));
+    assert_eq!(numbers(&bench.handle(at(1_600), rerouted())), [1]);
+    let times: Vec<_> = bench.run_until(at(4_000)).iter().map(|(time, _)| *time).collect();
+    assert_eq!(times, [at(2_100), at(3_100)], "doubling begins anew");
+}
+
+#[test]
 fn a_hole_below_three_that_arrived_is_filled_at_once_and_only_once() {
     let mut bench = sender();
     send_numbers(&mut bench, at(0), 1..=6, 9_000);
@@ -180,24 +192,6 @@ fn a_restarted_receiver_gets_only_what_never_left() {
     assert_eq!(sent(&effects), [(4, 0, "4".into())]);
     // An answer of the old life means nothing now.
     assert_eq!(bench.handle(at(20), ack(4, 0, 100, &[])), []);
-}
-
-#[test]
-fn a_reset_of_a_life_that_the_advert_does_not_tell_changes_nothing() {
-    let mut bench = sender();
-    let reset = |incarnation, dst_incarnation| {
-        Event::Reset(v1::Reset { transit: transit("peer", "me"), incarnation, dst_incarnation })
-    };
-    send_numbers(&mut bench, at(0), 1..=1, 9_000);
-    assert_eq!(bench.handle(at(1), reset(Incarnation(19), MINE)), []);
-    assert_eq!(bench.handle(at(1), reset(THEIRS, MINE)), []);
-    assert_eq!(bench.handle(at(1), reset(Incarnation(21), Incarnation(9))), []);
-    assert_eq!(bench.handle(at(1), reset(Incarnation(u64::MAX), MINE)), []);
-    assert_eq!(bench.probe.get(Counter::OtherLife), 3);
-    let effects = send(&mut bench, at(3), 2, to("peer", "2", 9_000));
-    let header: v1::Data<'_> = frames(&effects, Kind::Data).next().unwrap().header().unwrap();
-    assert_eq!((header.seq, header.dst_incarnation), (Seq(2), THEIRS));
-    assert_eq!(done(&bench.handle(at(4), ack(2, 0, 100, &[]))), [(1, Outcome::Delivered), (2, Outcome::Delivered)]);
 }
 
 #[test]
