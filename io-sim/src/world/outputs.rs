@@ -1,6 +1,8 @@
 //! What follows from a node's outputs: in the network, on the disk, in the application.
 
-use proto_core::node::{Event, Input, Output};
+use std::collections::BTreeMap;
+
+use proto_core::node::{Event, Input, Mailbox, Output};
 
 use super::World;
 use crate::{host::HostId, schedule::Happening};
@@ -31,6 +33,11 @@ impl World {
         let host = &mut self.hosts[id.index()];
         match event {
             Event::Message(message) => {
+                let stuck = message.to_client.as_ref().and_then(|client| host.stuck.get_mut(client.name()));
+                if let Some(lies) = stuck {
+                    *lies.entry(message.mailbox()).or_default() += 1;
+                    return;
+                }
                 let first = host.unconsumed.is_empty();
                 *host.unconsumed.entry(message.mailbox()).or_default() += 1;
                 if first {
@@ -57,10 +64,21 @@ impl World {
     pub(super) fn consume(&mut self, id: HostId, life: u64) {
         let host = &mut self.hosts[id.index()];
         if host.life == life && host.engine.is_some() {
-            for (mailbox, messages) in core::mem::take(&mut host.unconsumed) {
-                self.stats.messages_consumed += u64::from(messages);
-                self.tell(id, Input::Consumed { mailbox, messages });
-            }
+            let lay = core::mem::take(&mut host.unconsumed);
+            self.take_out(id, lay);
+        }
+    }
+
+    /// A client that was stuck takes all that lies before it, or leaves and lets it lie for nobody.
+    pub(super) fn unstick(&mut self, id: HostId, client: &str) {
+        let lay = self.hosts[id.index()].stuck.remove(client).unwrap_or_default();
+        self.take_out(id, lay);
+    }
+
+    fn take_out(&mut self, id: HostId, from: BTreeMap<Mailbox, u32>) {
+        for (mailbox, messages) in from {
+            self.stats.messages_consumed += u64::from(messages);
+            self.tell(id, Input::Consumed { mailbox, messages });
         }
     }
 

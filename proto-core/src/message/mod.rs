@@ -58,7 +58,7 @@ mod view;
 mod tests;
 
 pub use messages::Messages;
-pub use view::{Backlog, InflowView, OutflowView};
+pub use view::{Backlog, ClientsView, InboxView, InflowView, OutflowView};
 
 use alloc::boxed::Box;
 
