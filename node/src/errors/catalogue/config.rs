@@ -272,6 +272,30 @@ pub(super) const ENTRIES: &[Entry] = &[
         ],
     ),
     entry(
+        Code::E0127,
+        ["an open API must stay on this machine", "无令牌的 API 只能在本机"],
+        [
+            "The API listens where other machines reach it, and no token is configured: anybody could use the mesh.",
+            "API 监听在其他机器可达的地址，却没有配置令牌：任何人都能使用网络。",
+        ],
+        [
+            "Add an entry to `api.tokens`, or listen on 127.0.0.1 only.",
+            "在 `api.tokens` 中添加一项，或只监听 127.0.0.1。",
+        ],
+    ),
+    entry(
+        Code::E0128,
+        ["not a permission", "不是权限"],
+        [
+            "A permission is a verb, or a verb and a pattern: `send`, `send:db-*`, `publish:orders.>`; `*` is everything.",
+            "权限是动词，或动词加模式：`send`、`send:db-*`、`publish:orders.>`；`*` 表示全部。",
+        ],
+        [
+            "The verbs are read, send, broadcast, receive, publish, subscribe, call and serve.",
+            "动词有 read、send、broadcast、receive、publish、subscribe、call、serve。",
+        ],
+    ),
+    entry(
         Code::W0105,
         ["an environment variable is not used", "环境变量未被使用"],
         [
