@@ -6,7 +6,8 @@ use std::fmt;
 macro_rules! codes {
     ($($code:ident)*) => {
         /// A stable code of an error or a warning. What it means is in its [`Entry`](super::Entry).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+            utoipa::ToSchema)]
         pub enum Code {
             $(
                 #[doc = concat!("`node explain ", stringify!($code), "` tells what it means.")]
