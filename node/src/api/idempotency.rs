@@ -314,7 +314,11 @@ mod tests {
         let number = first(&store, "new");
         assert_eq!(code(&store, "1", 0), None);
         store.finish(&name("new"), number, answer(&"y".repeat(BYTES_MAX), None));
-        assert_eq!((store.lock().bytes, store.lock().entries.len()), (BYTES_MAX, 1));
+        let kept = {
+            let inner = store.lock();
+            (inner.bytes, inner.entries.len())
+        };
+        assert_eq!(kept, (BYTES_MAX, 1));
         first(&store, "1");
     }
 
