@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "every test file uses its part, and a test may panic")]
 
+pub(crate) mod api;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
@@ -82,6 +84,8 @@ mesh:
             .env("TMPDIR", self.path())
             .env("HOME", self.path())
             .env("TEST_TOKEN", "a-token-of-many-characters")
+            // Several nodes of a test cannot share the usual port.
+            .env("FIRELINK__API__LISTEN", "127.0.0.1:0")
             .env("RUST_BACKTRACE", "0");
         command
     }
@@ -159,6 +163,11 @@ impl Running {
     /// Where it listens, as `host:port`.
     pub(crate) fn addr(&self) -> &str {
         self.announcement["listen"][0].as_str().unwrap().split_once("://").unwrap().1
+    }
+
+    /// Where its API is, as `host:port`.
+    pub(crate) fn api(&self) -> &str {
+        self.announcement["api"][0].as_str().unwrap()
     }
 
     /// Where its metrics are, as `host:port`.
