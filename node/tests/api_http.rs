@@ -123,7 +123,9 @@ fn every_refusal_is_a_problem_with_its_own_code() {
     let api = Api::new(a.api());
     let path = "/api/v1/nodes/b/messages";
     let json = [("content-type", "application/json")];
-    let cases: &[(u16, &str, &str, &str, &[(&str, &str)], &[u8])] = &[
+    /// Status, code, method, path, headers, body.
+    type Case<'a> = (u16, &'a str, &'a str, &'a str, &'a [(&'a str, &'a str)], &'a [u8]);
+    let cases: &[Case<'_>] = &[
         (400, "E1501", "POST", path, &json, b"{\"a\":"),
         (400, "E1501", "POST", path, &[("content-type", "text/plain")], b"\xff"),
         (415, "E1503", "POST", path, &[("content-type", "image/png")], b"x"),

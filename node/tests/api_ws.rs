@@ -282,3 +282,40 @@ fn a_slow_client_may_lose_the_oldest_instead() {
     assert!(missed > 0, "nothing was missed");
     assert_eq!(seen.len() as u64 + missed, 100);
 }
+
+/// Resident memory of a process, in bytes.
+fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1_024
+}
+
+#[test]
+fn an_idle_client_costs_less_than_eight_kibibytes() {
+    const CLIENTS: u64 = 1_500;
+    let world = World::new();
+    let a = world.start_config(&world.config("a", "  listen: [tcp://127.0.0.1:0]"));
+    let api = Api::new(a.api());
+    // What the first ones cost is once for all.
+    let mut sockets: Vec<_> = (0..500).map(|_| greeted(&api, "/ws")).collect();
+    let before = resident(a.pid());
+    sockets.extend((0..CLIENTS).map(|_| greeted(&api, "/ws")));
+    assert_eq!(api.get("/api/v1/clients?limit=1").json()["total"], CLIENTS + 500);
+    let each = resident(a.pid()).saturating_sub(before) / CLIENTS;
+    assert!(each < 8 * 1_024, "{each} bytes each");
+}
+
+#[test]
+fn there_are_no_more_connections_than_there_may_be() {
+    let world = World::new();
+    let a = world.start_config(&config(&world, "a", "  listen: [tcp://127.0.0.1:0]", "  limits: { connections: 3 }"));
+    let api = Api::new(a.api());
+    let sockets: Vec<_> = (0..3).map(|_| greeted(&api, "/ws")).collect();
+    let addr = a.api().to_owned();
+    // It waits for a place, which the end of a socket gives it.
+    let waiting = thread::spawn(move || Api::new(&addr).get("/api/v1/version").status);
+    thread::sleep(Duration::from_millis(500));
+    assert!(!waiting.is_finished(), "one connection too many was served");
+    drop(sockets);
+    assert_eq!(waiting.join().unwrap(), 200);
+}

@@ -13,7 +13,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
 };
 
@@ -34,6 +34,10 @@ pub(crate) struct Peer {
     /// Whether the listener is for this machine only.
     pub(crate) local: bool,
 }
+
+/// A connection's place among those that there may be. A socket that a connection becomes keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot(#[expect(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>);
 
 /// Serves all listeners until it is dropped.
 pub(super) async fn serve(api: Arc<Api>, listeners: Vec<TcpListener>) {
@@ -56,11 +60,8 @@ async fn accept(listener: TcpListener, router: Router, room: Arc<Semaphore>) {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, addr)) => {
-                let connection = connection(stream, router.clone(), Peer { addr, local });
-                connections.spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
+                let slot = Slot(Arc::new(permit));
+                connections.spawn(connection(stream, router.clone(), Peer { addr, local }, slot));
             }
             Err(why) => {
                 tracing::warn!(%why, "cannot accept on the API listener");
@@ -70,12 +71,13 @@ async fn accept(listener: TcpListener, router: Router, room: Arc<Semaphore>) {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, peer: Peer) {
+async fn connection(stream: TcpStream, router: Router, peer: Peer, slot: Slot) {
     // Small answers must not wait for more of them.
     let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(slot.clone());
         let response = router.call(request.map(Body::new));
         async move { Ok::<_, Infallible>(response.await.unwrap_or_else(|never| match never {})) }
     });

@@ -22,6 +22,7 @@ use super::{
     limits::Bucket,
     outbox::Overflow,
     problem::ApiError,
+    server::Slot,
     socket::{Frame, Silence, Socket},
 };
 
@@ -282,4 +283,7 @@ pub(super) struct Party {
     pub(super) caller: Caller,
     /// The client's address.
     pub(super) peer: SocketAddr,
+    /// Its place among the connections.
+    #[expect(dead_code, reason = "held, not read")]
+    pub(super) slot: Slot,
 }

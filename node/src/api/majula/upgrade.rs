@@ -17,7 +17,7 @@ use crate::{
         clients::{Kind, Present},
         extract,
         problem::ApiError,
-        server::Peer,
+        server::{Peer, Slot},
         socket,
         talk::{Party, Talk},
     },
@@ -28,6 +28,7 @@ use crate::{
 pub(super) async fn upgrade(
     State(api): State<Arc<Api>>,
     Extension(peer): Extension<Peer>,
+    Extension(slot): Extension<Slot>,
     Extension(caller): Extension<Caller>,
     target: Option<Path<String>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -40,7 +41,7 @@ pub(super) async fn upgrade(
     caller.may(Verb::Receive, &id)?;
     let present = Present::replace(&api, &id, Kind::Majula, peer.addr, &caller).await?;
     let upgrade = socket::sized(upgrade, &api.config.limits);
-    let party = Party { api: Arc::clone(&api), caller, peer: peer.addr };
+    let party = Party { api: Arc::clone(&api), caller, peer: peer.addr, slot };
     Ok(upgrade.on_upgrade(move |ws| {
         Box::pin(async move { Talk::new(&api, ws, Native::new(party, id), Some(present)).run(None).await })
     }))

@@ -126,7 +126,7 @@ pub(super) async fn topology(
     path = "/nodes/{id}",
     tag = "mesh",
     params(("id" = String, Path, pattern = "^[A-Za-z0-9._-]{1,64}$", description = "The node."), Patience),
-    responses((status = 200, body = FoundDoc), (status = 404))
+    responses((status = 200, body = FoundDoc), (status = 404), (status = 502))
 )]
 pub(super) async fn node(
     State(api): State<Arc<Api>>,

@@ -89,3 +89,63 @@ fn complete(operation: &mut Operation) {
         response.headers.insert("X-Request-Id".to_owned(), Header::default().into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::errors::Code;
+
+    /// What the mesh may answer to a message, or to a question to another node.
+    const OF_THE_MESH: &[Code] = &[
+        Code::E0203,
+        Code::E0401,
+        Code::E0403,
+        Code::E0404,
+        Code::E0405,
+        Code::E0406,
+        Code::E0407,
+        Code::E0409,
+        Code::E0411,
+        Code::E0412,
+        Code::E0414,
+    ];
+    const QUESTION: &[Code] =
+        &[Code::E0203, Code::E0308, Code::E0401, Code::E0405, Code::E0407, Code::E0409, Code::E0411, Code::E0414];
+    const BEFORE: &[Code] =
+        &[Code::E0407, Code::E1504, Code::E1508, Code::E1511, Code::E1515, Code::E1516, Code::E0310];
+    const BODY: &[Code] = &[Code::E1501, Code::E1502, Code::E1503, Code::E1507, Code::E1509, Code::E1510, Code::E1513];
+
+    fn statuses(document: &serde_json::Value, method: &str, path: &str) -> Vec<u16> {
+        let responses = document["paths"][path][method]["responses"].as_object().unwrap();
+        responses.keys().map(|status| status.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn every_status_that_the_code_can_give_is_documented() {
+        let (_, described) = super::super::routes().split_for_parts();
+        let document = serde_json::to_value(document(described)).unwrap();
+        let all = |method: &str, path: &str, lists: &[&[Code]]| {
+            let documented = statuses(&document, method, path);
+            for code in BEFORE.iter().chain(lists.iter().copied().flatten()) {
+                let status = ApiError::new(*code, "").status.as_u16();
+                assert!(documented.contains(&status), "{method} {path}: {status} of {code}, only {documented:?}");
+            }
+        };
+        all("post", "/api/v1/nodes/{id}/messages", &[OF_THE_MESH, BODY, &[Code::E0402]]);
+        all("post", "/api/v1/broadcast", &[OF_THE_MESH, BODY]);
+        all("get", "/api/v1/nodes/{id}", &[QUESTION, &[Code::E0410]]);
+        all("get", "/api/v1/nodes/{id}/ping", &[QUESTION]);
+        all("get", "/api/v1/nodes/{id}/trace", &[QUESTION]);
+        all("get", "/api/v1/peers/{id}", &[&[Code::E0308, Code::E0407, Code::E0411, Code::E1506]]);
+        all("get", "/api/v1/peers", &[&[Code::E1502, Code::E0308]]);
+        all("get", "/api/v1/clients/{id}", &[&[Code::E0402, Code::E0411]]);
+        all("get", "/api/v1/events", &[]);
+        all("post", "/api/v1/topics/{topic}/messages", &[&[Code::E1512, Code::E1502]]);
+        all("post", "/api/v1/services/{service}/{method}", &[&[Code::E1512, Code::E1502]]);
+    }
+
+    #[test]
+    fn a_code_without_a_status_is_an_internal_error() {
+        assert_eq!(ApiError::new(Code::E0101, "").status.as_u16(), 500);
+    }
+}

@@ -22,7 +22,7 @@ use crate::{
         extract::{self, Params},
         gate,
         problem::ApiError,
-        server::Peer,
+        server::{Peer, Slot},
         socket,
         talk::{Party, Talk},
     },
@@ -47,6 +47,7 @@ pub(super) struct Wishes {
 pub(super) async fn upgrade(
     State(api): State<Arc<Api>>,
     Extension(peer): Extension<Peer>,
+    Extension(slot): Extension<Slot>,
     Params(wishes): Params<Wishes>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -78,7 +79,7 @@ pub(super) async fn upgrade(
         caller.may(Verb::Receive, &id)?;
         Some(Present::new(&api, &id, Kind::Native, peer.addr, &caller).await?)
     };
-    let party = Party { api, caller, peer: peer.addr };
+    let party = Party { api, caller, peer: peer.addr, slot };
     Ok(upgrade.on_upgrade(move |ws| Box::pin(talk(party, id, ws, present))))
 }
 
