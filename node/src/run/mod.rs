@@ -15,7 +15,7 @@ pub(crate) use readiness::Readiness;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -103,8 +103,9 @@ async fn drain(running: Running, stop: Option<Stop>, mut signals: Signals) -> Ex
     };
     let exit = tokio::select! {
         report = async {
+            let begin = Instant::now();
             api.drain(deadline.min(API_DRAIN)).await;
-            session.mesh.shutdown(deadline).await
+            session.mesh.shutdown(deadline.saturating_sub(begin.elapsed())).await
         } => {
             let unanswered = report.map_or(0, |report| report.unanswered);
             info!(unanswered, "stopped");
