@@ -39,7 +39,7 @@ pub(super) fn decode(mut section: Section<'_>, reader: &mut Reader<'_>) -> Api {
             reader.report(optional_span(Diagnostic::warning(Code::W0202, what), *span).help(help).hidden());
         } else if tokens.is_empty() {
             let what = "open to other machines, but `api.tokens` is empty";
-            let diagnostic = Diagnostic::error(Code::E0127, what).label("use 127.0.0.1, or add a token");
+            let diagnostic = Diagnostic::error(Code::E0128, what).label("use 127.0.0.1, or add a token");
             reader.report(optional_span(diagnostic, *span));
         }
     }
@@ -108,7 +108,7 @@ fn tokens(items: &[Node], reader: &mut Reader<'_>) -> Vec<ApiToken> {
 
 fn permission(text: &str) -> Result<Permission, scalar::Wrong> {
     Permission::parse(text)
-        .map_err(|why| scalar::wrong(Code::E0128, why, "write for example `send:db-*`, `publish:orders.>` or `*`"))
+        .map_err(|why| scalar::wrong(Code::E0129, why, "write for example `send:db-*`, `publish:orders.>` or `*`"))
 }
 
 /// `scheme://host[:port]` as browsers send it, or `*`.

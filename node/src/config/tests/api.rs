@@ -18,13 +18,13 @@ const APP: &str = "  tokens: [ { name: app, secret: { env: FIRELINK_TOKEN }, all
 #[test]
 fn an_api_without_tokens_stays_on_this_machine() {
     let open = loaded(&with("  listen: 0.0.0.0:1"), &[], &[]);
-    assert_eq!(codes(&open), [Code::E0127], "{}", open.text(Lang::En));
+    assert_eq!(codes(&open), [Code::E0128], "{}", open.text(Lang::En));
     assert_eq!(codes(&loaded(&with("  listen: [127.0.0.1:1, \"[::1]:1\"]"), &[], &[])), []);
     assert_eq!(codes(&loaded(&with(&format!("  listen: 0.0.0.0:1\n{APP}")), &[], &[])), []);
     let optional = "  listen: 0.0.0.0:1\n  majula: { token: optional }";
     assert_eq!(codes(&loaded(&with(optional), &[], &[])), [Code::W0202]);
     let off = "  listen: 0.0.0.0:1\n  majula: { enabled: false, token: optional }";
-    assert_eq!(codes(&loaded(&with(off), &[], &[])), [Code::E0127], "what is off opens nothing");
+    assert_eq!(codes(&loaded(&with(off), &[], &[])), [Code::E0128], "what is off opens nothing");
 }
 
 #[test]
@@ -54,9 +54,9 @@ fn every_mistake_is_found() {
         Code::E0112, // somewhere
         Code::E0122, // the address twice
         Code::E0105, // no secret
-        Code::E0128, // fly
+        Code::E0129, // fly
         Code::E0122, // the name twice
-        Code::E0128, // read takes no pattern
+        Code::E0129, // read takes no pattern
         Code::E0112, // no scheme
         Code::E0112, // a path
         Code::E0109, // 17MiB

@@ -272,7 +272,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         ],
     ),
     entry(
-        Code::E0127,
+        Code::E0128,
         ["an open API must stay on this machine", "无令牌的 API 只能在本机"],
         [
             "The API listens where other machines reach it, and no token is configured: anybody could use the mesh.",
@@ -284,7 +284,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         ],
     ),
     entry(
-        Code::E0128,
+        Code::E0129,
         ["not a permission", "不是权限"],
         [
             "A permission is a verb, or a verb and a pattern: `send`, `send:db-*`, `publish:orders.>`; `*` is everything.",
