@@ -83,7 +83,6 @@ fn header_again(kind: Kind, head: &[u8]) -> Option<Head> {
         Kind::Find => again::<v1::Find>(head),
         Kind::Data => again::<v1::Data<'_>>(head),
         Kind::Ack => again::<v1::Ack>(head),
-        Kind::Reset => again::<v1::Reset>(head),
         Kind::Probe => again::<v1::Probe>(head),
         Kind::ProbeReply => again::<v1::ProbeReply>(head),
     }
@@ -116,10 +115,6 @@ fn header(u: &mut Unstructured<'_>) -> Result<()> {
         Kind::Find => check(kind, &v1::Find { target: addr(u)?, hops_left: u.arbitrary()? }, u),
         Kind::Data => data(u)?,
         Kind::Ack => check(kind, &ack(u)?, u),
-        Kind::Reset => {
-            let (transit, incarnation, dst_incarnation) = (transit(u)?, life(u)?, life(u)?);
-            check(kind, &v1::Reset { transit, incarnation, dst_incarnation }, u);
-        }
         Kind::Probe => {
             let (transit, id, every_hop, hops_start) = (transit(u)?, u.arbitrary()?, u.arbitrary()?, u.arbitrary()?);
             check(kind, &v1::Probe { transit, id, every_hop, hops_start }, u);

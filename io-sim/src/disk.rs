@@ -98,6 +98,7 @@ impl Disk {
         for (_, record) in self.written.drain(..count) {
             match record {
                 Record::Pin { name, key } => self.pins.push((name, key)),
+                Record::Unpin { name } => self.pins.retain(|(pinned, _)| *pinned != name),
             }
         }
     }

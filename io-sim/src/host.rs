@@ -4,12 +4,15 @@
 //! zero, and the pins that its disk kept. A crash or a stop ends that life; a pause does not.
 
 use core::{fmt, time::Duration};
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use proto_core::{
     engine::Engine,
     id::{Incarnation, NodeName, Token},
-    node::{Input, Node},
+    node::{Input, Mailbox, Node},
     secure::{Identity, Provider},
     time::Time,
 };
@@ -149,7 +152,7 @@ pub(crate) struct Host {
     /// Which pause the scheduled end belongs to.
     pub(crate) pause_serial: u32,
     /// Messages that the application has not taken.
-    pub(crate) unconsumed: u32,
+    pub(crate) unconsumed: BTreeMap<Mailbox, u32>,
     pub(crate) disk: Disk,
     /// The drain that a graceful stop waits for.
     pub(crate) stopping: Option<Token>,
@@ -176,7 +179,7 @@ impl Host {
             wake: None,
             wake_serial: 0,
             pause_serial: 0,
-            unconsumed: 0,
+            unconsumed: BTreeMap::new(),
             disk: Disk::default(),
             stopping: None,
             chances: 0,
@@ -211,7 +214,7 @@ impl Host {
         (self.deadline, self.wake, self.stopping) = (None, None, None);
         self.wake_serial += 1;
         self.pause_serial += 1;
-        self.unconsumed = 0;
+        self.unconsumed.clear();
     }
 
     /// The clock runs at another rate from now on, also in later lives.

@@ -171,6 +171,7 @@ const fn output_kind(output: &Output) -> &'static str {
             Event::Unreachable { .. } => "unreachable",
             Event::KeyConflict { .. } => "key conflict",
             Event::IdentityInUse { .. } => "identity in use",
+            Event::Unpinned { .. } => "unpinned",
             Event::StoreFailed => "store failed",
             Event::Misuse(_) => "misuse",
         },
@@ -180,6 +181,7 @@ const fn output_kind(output: &Output) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proto_core::node::Mailbox;
 
     fn step(number: u64, hash: u64) -> Step {
         let at = SimTime::from_millis(number);
@@ -201,7 +203,7 @@ mod tests {
     fn inputs_outputs_host_and_time_all_count() {
         let run = |host, local, messages| {
             let mut trace = Trace::new(false);
-            let inputs = [Input::Consumed { messages }];
+            let inputs = [Input::Consumed { mailbox: Mailbox::Node, messages }];
             trace.begin(HostId(host), Time::from_nanos(local), inputs.iter());
             trace.end(SimTime::ZERO, HostId(host), &inputs, &[]);
             trace.hash()

@@ -1,33 +1,48 @@
 //! Who may connect at all: decided from the source address alone, before a byte is read.
 //!
-//! Three questions, cheapest first: is the address on the allow list, has it few enough connections, does it come slowly
-//! enough. A refused connection is closed without a word and counted. IPv6 sources are counted by their /64, since that
-//! is what one machine is given.
+//! Four questions, cheapest first: is the address on the allow list, has its source few enough connections, does it come
+//! slowly enough, and do all sources together. A refused connection is closed without a word, counted, and takes nothing
+//! from anybody's share. IPv6 sources are counted by their /64, since that is what one machine is given.
 //!
-//! Bounds: [`SOURCES_MAX`] sources are remembered, each while it has connections or its bucket is not full again. A new
-//! source is refused beyond that.
+//! Sources are strangers until a link with them has been up, or a peer is configured there. Whoever is no stranger has a
+//! share of its own beside what all have in common, so strangers, however many addresses they have, keep no peer out: not
+//! by coming fast, and not by holding connections on which nothing is ever proven.
+//!
+//! Bounds: [`SOURCES_MAX`] sources are remembered; the one that was seen longest ago and has no connection makes room, and
+//! while all have one, a new source is refused. [`PEERS_MAX`] sources are known from links, the latest.
+//! [`STRANGERS_AT_ONCE`] connections of strangers.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use ipnet::IpNet;
-use proto_core::time::Time;
+use proto_core::{limits::HALF_OPEN_MAX, time::Time};
+
+/// Default of accepted connections per second of all sources together. What one handshake costs, a share of this does not hurt.
+pub const ACCEPTS_PER_SEC: u32 = 200;
 
 /// Most sources remembered.
 const SOURCES_MAX: usize = 4_096;
+/// Most sources that are known because a link with them was up.
+const PEERS_MAX: usize = 1_024;
+/// Most connections of strangers at a time. More are refused, so that handshakes of peers find a place.
+const STRANGERS_AT_ONCE: u32 = (HALF_OPEN_MAX / 4 * 3) as u32;
+/// A rate may be ahead by so much: bursts are two seconds' worth.
+const BURST: Duration = Duration::from_secs(2);
 
-/// The rules for accepted connections.
+/// The rules for accepted connections of one source. How many all together may make per second is
+/// [`LinkConfig::accepts_per_sec`](proto_core::node::LinkConfig::accepts_per_sec).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdmissionOptions {
     /// Networks that may connect; empty: any.
     pub allow_ips: Vec<IpNet>,
     /// Most connections from one source at a time.
     pub per_source: u32,
-    /// Connections per second from one source; twice as many in a burst.
+    /// Connections per second from one source, though never more than a quarter of those of all; twice as many in a burst.
     pub per_source_per_sec: u32,
 }
 
@@ -42,9 +57,9 @@ impl Default for AdmissionOptions {
 pub(crate) enum Refusal {
     /// Not on the allow list.
     NotAllowed,
-    /// Too many connections from this source.
+    /// Too many connections of this source, or of strangers, or too many sources.
     TooMany,
-    /// Too many connections per second from this source, or too many sources.
+    /// Too many connections per second of this source, or of all together.
     TooFast,
 }
 
@@ -52,69 +67,191 @@ pub(crate) enum Refusal {
 #[derive(Debug)]
 pub(crate) struct Admission {
     options: AdmissionOptions,
-    sources: Mutex<BTreeMap<IpAddr, Source>>,
+    per_source: Rate,
+    /// Of all sources together.
+    common: Rate,
+    /// What peers have beside it.
+    reserved: Rate,
+    /// Where peers are configured.
+    configured: BTreeSet<IpAddr>,
+    state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
+struct State {
+    sources: BTreeMap<IpAddr, Source>,
+    /// Sources without connections, in the order in which they were last seen.
+    idle: BTreeMap<u64, IpAddr>,
+    seen: u64,
+    common: Debt,
+    reserved: Debt,
+    /// Sources that links were up with.
+    peers: BTreeSet<IpAddr>,
+    /// The same, the latest last.
+    in_order: VecDeque<IpAddr>,
+    /// Connections of strangers.
+    strangers: u32,
+}
+
+#[derive(Debug, Default)]
 struct Source {
     connections: u32,
-    /// When the bucket will be full again. The bucket is empty when that is a whole burst away.
-    full_at: Time,
+    debt: Debt,
+    /// Its place among the idle ones.
+    idle_since: u64,
 }
 
-/// One admitted connection. Dropping it makes room for another of the same source.
+/// So many per second.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    interval: Duration,
+}
+
+/// When what was taken at some rate will be paid off.
+#[derive(Clone, Copy, Debug, Default)]
+struct Debt(Time);
+
+/// One admitted connection. Dropping it makes room for another.
 #[derive(Debug)]
 pub(crate) struct Permit {
     admission: Arc<Admission>,
     source: IpAddr,
+    /// Whether it is not from a stranger.
+    pub(crate) known: bool,
 }
 
 impl Admission {
-    /// Rules without any connection yet.
-    pub(crate) const fn new(options: AdmissionOptions) -> Self {
-        Self { options, sources: Mutex::new(BTreeMap::new()) }
+    /// Rules without any connection yet, for `per_sec` connections of all sources together, and peers at `configured`.
+    pub(crate) fn new(options: AdmissionOptions, per_sec: u32, configured: impl IntoIterator<Item = IpAddr>) -> Self {
+        Self {
+            per_source: Rate::new(options.per_source_per_sec.min(per_sec / 4)),
+            common: Rate::new(per_sec),
+            reserved: Rate::new(per_sec / 4),
+            configured: configured.into_iter().map(source_of).collect(),
+            options,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Connections per second that are never exceeded here, for those who have a limit of their own behind this one. It
+    /// leaves room for connections that come through late, and so closer together.
+    pub(crate) fn ceiling(per_sec: u32) -> u32 {
+        per_sec.max(1).saturating_mul(3)
     }
 
     /// Admits a connection from `ip`, or says why not.
     pub(crate) fn admit(self: &Arc<Self>, now: Time, ip: IpAddr) -> Result<Permit, Refusal> {
-        let ip = ip.to_canonical();
         let allow = &self.options.allow_ips;
-        if !allow.is_empty() && !allow.iter().any(|net| contains(net, ip)) {
+        if !allow.is_empty() && !allow.iter().any(|net| contains(net, ip.to_canonical())) {
             return Err(Refusal::NotAllowed);
         }
         let source = source_of(ip);
-        let interval = Duration::from_secs(1) / self.options.per_source_per_sec.max(1);
-        let burst = Duration::from_secs(2);
-        let mut sources = self.lock();
-        if sources.len() >= SOURCES_MAX && !sources.contains_key(&source) {
-            sources.retain(|_, entry| entry.connections > 0 || entry.full_at > now);
-            if sources.len() >= SOURCES_MAX {
-                return Err(Refusal::TooFast);
-            }
-        }
-        let entry = sources.entry(source).or_insert(Source { connections: 0, full_at: now });
-        if entry.connections >= self.options.per_source {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let known = self.is_known(state, source);
+        let (connections, debt) = state.sources.get(&source).map_or_else(Default::default, Source::load);
+        let full = state.idle.is_empty() && state.sources.len() >= SOURCES_MAX && !state.sources.contains_key(&source);
+        let crowded = !known && state.strangers >= STRANGERS_AT_ONCE;
+        if connections >= self.options.per_source || full || crowded {
             return Err(Refusal::TooMany);
         }
-        let full_at = entry.full_at.max(now) + interval;
-        if full_at - now > burst {
-            return Err(Refusal::TooFast);
+        let debt = debt.with_one_more(now, self.per_source).ok_or(Refusal::TooFast)?;
+        if let Some(common) = state.common.with_one_more(now, self.common) {
+            state.common = common;
+        } else {
+            let reserved = state.reserved.with_one_more(now, self.reserved).filter(|_| known);
+            state.reserved = reserved.ok_or(Refusal::TooFast)?;
         }
-        entry.full_at = full_at;
-        entry.connections += 1;
-        Ok(Permit { admission: Arc::clone(self), source })
+        state.enter(source, debt);
+        state.strangers += u32::from(!known);
+        Ok(Permit { admission: Arc::clone(self), source, known })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<IpAddr, Source>> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A link with a node at `ip` is up.
+    pub(crate) fn proven(&self, ip: IpAddr) {
+        let source = source_of(ip);
+        let state = &mut *self.lock();
+        let connections = |state: &State, source| state.sources.get(&source).map_or(0, |source| source.connections);
+        if !self.is_known(state, source) {
+            state.strangers = state.strangers.saturating_sub(connections(state, source));
+        }
+        if !state.peers.insert(source) {
+            state.in_order.retain(|other| *other != source);
+        }
+        state.in_order.push_back(source);
+        if state.in_order.len() > PEERS_MAX
+            && let Some(oldest) = state.in_order.pop_front()
+        {
+            state.peers.remove(&oldest);
+            if !self.is_known(state, oldest) {
+                state.strangers += connections(state, oldest);
+            }
+        }
+    }
+
+    fn is_known(&self, state: &State, source: IpAddr) -> bool {
+        self.configured.contains(&source) || state.peers.contains(&source)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(entry) = self.admission.lock().get_mut(&self.source) {
-            entry.connections = entry.connections.saturating_sub(1);
+        let state = &mut *self.admission.lock();
+        if !self.admission.is_known(state, self.source) {
+            state.strangers = state.strangers.saturating_sub(1);
         }
+        state.leave(self.source);
+    }
+}
+
+impl State {
+    /// One connection more. If the source is new and the table is full, one that is idle is forgotten.
+    fn enter(&mut self, source: IpAddr, debt: Debt) {
+        if self.sources.len() >= SOURCES_MAX
+            && !self.sources.contains_key(&source)
+            && let Some((_, forgotten)) = self.idle.pop_first()
+        {
+            self.sources.remove(&forgotten);
+        }
+        let entry = self.sources.entry(source).or_default();
+        entry.connections += 1;
+        entry.debt = debt;
+        self.idle.remove(&entry.idle_since);
+    }
+
+    fn leave(&mut self, source: IpAddr) {
+        let Some(entry) = self.sources.get_mut(&source) else { return };
+        entry.connections = entry.connections.saturating_sub(1);
+        if entry.connections == 0 {
+            self.seen += 1;
+            entry.idle_since = self.seen;
+            self.idle.insert(self.seen, source);
+        }
+    }
+}
+
+impl Source {
+    const fn load(&self) -> (u32, Debt) {
+        (self.connections, self.debt)
+    }
+}
+
+impl Rate {
+    /// So many per second, at least one.
+    fn new(per_sec: u32) -> Self {
+        Self { interval: Duration::from_secs(1) / per_sec.max(1) }
+    }
+}
+
+impl Debt {
+    /// The debt after one more; `None` if that would be too fast.
+    fn with_one_more(self, now: Time, rate: Rate) -> Option<Self> {
+        let paid_off = self.0.max(now) + rate.interval;
+        (paid_off - now <= BURST).then_some(Self(paid_off))
     }
 }
 
@@ -129,9 +266,10 @@ fn contains(net: &IpNet, ip: IpAddr) -> bool {
     }
 }
 
+/// What is counted as one source.
 fn source_of(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();
             IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
@@ -144,11 +282,24 @@ mod tests {
     use super::*;
 
     fn admission(allow: &[&str], per_source: u32, per_sec: u32) -> Arc<Admission> {
-        Arc::new(Admission::new(AdmissionOptions {
-            allow_ips: allow.iter().map(|net| net.parse().unwrap()).collect(),
-            per_source,
-            per_source_per_sec: per_sec,
-        }))
+        let allow_ips = allow.iter().map(|net| net.parse().unwrap()).collect();
+        let options = AdmissionOptions { allow_ips, per_source, per_source_per_sec: per_sec };
+        Arc::new(Admission::new(options, 1_000_000, []))
+    }
+
+    /// Any number of connections per source, and `per_sec` of all together; a peer is configured at 10.9.9.9.
+    fn for_all(per_sec: u32) -> Arc<Admission> {
+        let options = AdmissionOptions { per_source: u32::MAX, per_source_per_sec: 10, ..AdmissionOptions::default() };
+        Arc::new(Admission::new(options, per_sec, [ip("10.9.9.9")]))
+    }
+
+    fn stranger(number: u32) -> IpAddr {
+        IpAddr::V4((0xcb00_0000 + number).into())
+    }
+
+    /// How many of `tries` connections, by as many strangers, are let in at `millis`.
+    fn strangers(rules: &Arc<Admission>, millis: u64, tries: std::ops::Range<u32>) -> usize {
+        tries.filter(|number| rules.admit(Time::from_millis(millis), stranger(*number)).is_ok()).count()
     }
 
     fn ip(text: &str) -> IpAddr {
@@ -210,13 +361,98 @@ mod tests {
     }
 
     #[test]
-    fn a_full_table_refuses_strangers_until_entries_are_idle() {
-        let rules = admission(&[], 1, 1);
-        for host in 0..SOURCES_MAX {
-            let host = u32::try_from(host).unwrap();
-            drop(rules.admit(Time::ZERO, IpAddr::V4(host.into())).unwrap());
+    fn two_strangers_do_not_use_up_what_all_have() {
+        let rules = for_all(50);
+        let from = |number: u32| (0..100).filter(|_| rules.admit(Time::ZERO, stranger(number)).is_ok()).count();
+        assert_eq!((from(1), from(2)), (20, 20));
+        assert_eq!(from(3), 20, "what the two were refused was taken from nobody");
+    }
+
+    #[test]
+    fn one_source_has_no_more_than_a_quarter_of_what_all_have() {
+        let rules = for_all(8);
+        assert_eq!((0..100).filter(|_| rules.admit(Time::ZERO, stranger(1)).is_ok()).count(), 4);
+    }
+
+    #[test]
+    fn all_sources_together_come_no_faster_than_their_rate_after_a_burst() {
+        let rules = for_all(4);
+        assert_eq!(strangers(&rules, 0, 0..100), 8, "two seconds' worth at once");
+        assert_eq!(strangers(&rules, 249, 100..200), 0);
+        assert_eq!(strangers(&rules, 250, 200..300), 1);
+        assert_eq!(strangers(&rules, 1_000, 300..400), 3);
+    }
+
+    #[test]
+    fn peers_have_a_share_that_strangers_cannot_use_up() {
+        let rules = for_all(8);
+        rules.proven(ip("2001:db8::1"));
+        assert_eq!(strangers(&rules, 0, 0..100), 16);
+        let at = |millis, from| rules.admit(Time::from_millis(millis), ip(from));
+        for peer in ["10.9.9.9", "2001:db8::2", "::ffff:10.9.9.9", "2001:db8::3"] {
+            assert!(at(0, peer).is_ok(), "{peer}: two a second, and two seconds' worth at once");
         }
-        assert_eq!(rules.admit(Time::ZERO, ip("9.9.9.9")).err(), Some(Refusal::TooFast));
-        assert!(rules.admit(Time::from_secs(2), ip("9.9.9.9")).is_ok());
+        assert_eq!(at(0, "10.9.9.9").err(), Some(Refusal::TooFast));
+        assert_eq!(at(0, "10.9.9.8").err(), Some(Refusal::TooFast));
+        assert_eq!(strangers(&rules, 125, 100..200), 1, "and strangers have theirs");
+        assert!(at(500, "10.9.9.9").is_ok());
+    }
+
+    #[test]
+    fn strangers_that_prove_nothing_leave_room_for_peers() {
+        let rules = for_all(1_000_000);
+        let mut held: Vec<_> = (0..STRANGERS_AT_ONCE).map(|n| rules.admit(Time::ZERO, stranger(n)).unwrap()).collect();
+        assert_eq!(rules.admit(Time::ZERO, ip("9.9.9.9")).err(), Some(Refusal::TooMany));
+        assert!(rules.admit(Time::ZERO, ip("10.9.9.9")).is_ok(), "a peer");
+        held.pop();
+        assert!(rules.admit(Time::ZERO, ip("9.9.9.9")).is_ok());
+        // Whoever has a link is no stranger, and its connections are not counted as one's.
+        rules.proven(stranger(0));
+        rules.proven(stranger(0));
+        assert_eq!(
+            (0..9).filter(|n| rules.admit(Time::ZERO, stranger(5_000 + n)).map(|p| held.push(p)).is_ok()).count(),
+            2
+        );
+        drop(held);
+        assert_eq!(rules.lock().strangers, 0);
+    }
+
+    #[test]
+    fn the_peers_of_long_ago_are_strangers_again() {
+        let rules = for_all(1_000_000);
+        let _held = rules.admit(Time::ZERO, stranger(0)).unwrap();
+        let peers = u32::try_from(PEERS_MAX).unwrap();
+        (0..peers).for_each(|number| rules.proven(stranger(number)));
+        assert_eq!(rules.lock().strangers, 0);
+        rules.proven(stranger(peers));
+        assert_eq!(rules.lock().strangers, 1);
+        assert_eq!(rules.lock().peers.len(), PEERS_MAX);
+        let known = |source| rules.is_known(&rules.lock(), source);
+        assert_eq!([known(stranger(0)), known(stranger(1)), known(ip("10.9.9.9"))], [false, true, true]);
+    }
+
+    #[test]
+    fn a_full_table_forgets_whoever_was_seen_longest_ago_and_never_one_with_a_connection() {
+        let rules = admission(&[], 1, 1);
+        let last = u32::try_from(SOURCES_MAX).unwrap();
+        let _busy = rules.admit(Time::ZERO, stranger(0)).unwrap();
+        (1..last).for_each(|number| drop(rules.admit(Time::ZERO, stranger(number)).unwrap()));
+        // The first of them comes again, so the second was seen longest ago.
+        drop(rules.admit(Time::ZERO, stranger(1)).unwrap());
+        drop(rules.admit(Time::ZERO, stranger(last)).unwrap());
+        let state = rules.lock();
+        let remembered = |number| state.sources.contains_key(&stranger(number));
+        assert_eq!([0, 1, 2, 3, last].map(remembered), [true, true, false, true, true]);
+        assert_eq!((state.sources.len(), state.idle.len()), (SOURCES_MAX, SOURCES_MAX - 1));
+    }
+
+    #[test]
+    fn while_every_source_has_a_connection_a_new_one_is_refused() {
+        let rules = admission(&[], 1, 1);
+        let sources = 0..u32::try_from(SOURCES_MAX).unwrap();
+        let mut state = rules.lock();
+        sources.for_each(|number| state.enter(stranger(number), Debt::default()));
+        drop(state);
+        assert_eq!(rules.admit(Time::ZERO, ip("9.9.9.9")).err(), Some(Refusal::TooMany));
     }
 }

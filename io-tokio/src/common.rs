@@ -3,21 +3,19 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use proto_core::{
     id::{NodeAddr, NodeName},
     limits::NODES_MAX,
-    node::{Endpoint, Event, Message},
+    node::{Endpoint, Event, Mailbox, Message},
     secure::PublicKey,
 };
 use tokio::sync::Notify;
 
 use crate::{
+    consumed::Consumed,
     counters::ShellCounters,
     error::{SendError, Stopped},
     feed::Feed,
@@ -38,14 +36,11 @@ pub(crate) struct Common {
     pub(crate) name: NodeName,
     pub(crate) key: PublicKey,
     pub(crate) local_addrs: Vec<SocketAddr>,
-    /// Most messages handed to the application and not consumed by it.
-    pub(crate) inbox: usize,
     pub(crate) ready: Arc<ReadyList<Arc<Outlet>>>,
     outlets: Mutex<Outlets>,
     pub(crate) inboxes: Inboxes,
     pub(crate) counters: Arc<ShellCounters>,
-    /// Messages that the application took and the node does not know of yet.
-    consumed: AtomicU64,
+    pub(crate) consumed: Consumed,
     watchers: Mutex<Vec<Weak<Feed<Event>>>>,
     names: Mutex<BTreeMap<NodeAddr, NodeName>>,
     dial_errors: Mutex<BTreeMap<Endpoint, String>>,
@@ -65,7 +60,6 @@ impl Common {
         name: NodeName,
         key: PublicKey,
         local_addrs: Vec<SocketAddr>,
-        inbox: usize,
         counters: Arc<ShellCounters>,
     ) -> Self {
         Self {
@@ -73,12 +67,11 @@ impl Common {
             name,
             key,
             local_addrs,
-            inbox,
             ready: Arc::new(ReadyList::new()),
             outlets: Mutex::default(),
             inboxes: Inboxes::new(),
             counters,
-            consumed: AtomicU64::new(0),
+            consumed: Consumed::default(),
             watchers: Mutex::default(),
             dial_errors: Mutex::default(),
             ended: Notify::new(),
@@ -119,19 +112,12 @@ impl Common {
         lock(&self.outlets).by_name.values().map(|outlet| outlet.len() as u64).sum()
     }
 
-    /// Notes that the application took messages. The engine learns of it when it turns next; it is woken only if so many
-    /// have gathered that the node's inbox may be what holds senders back.
-    pub(crate) fn consume(&self, messages: u64) {
-        let before = self.consumed.fetch_add(messages, Ordering::Relaxed);
-        if before + messages >= (self.inbox as u64 / 4).max(1) {
+    /// Notes that the application took messages. The engine learns of it when it turns next; it is woken only if senders
+    /// are held back.
+    pub(crate) fn consume(&self, mailbox: Mailbox, messages: u64) {
+        if self.consumed.add(mailbox, messages) {
             self.ready.ring();
         }
-    }
-
-    /// Messages taken since the last call.
-    pub(crate) fn take_consumed(&self) -> u64 {
-        // A plain look first: the common answer is zero, and costs no exclusive access to the cache line.
-        if self.consumed.load(Ordering::Relaxed) == 0 { 0 } else { self.consumed.swap(0, Ordering::Relaxed) }
     }
 
     /// A new subscriber of events.
@@ -164,6 +150,11 @@ impl Common {
     /// The name of an address, if this node has met it.
     pub(crate) fn name_of(&self, addr: NodeAddr) -> Option<NodeName> {
         lock(&self.names).get(&addr).cloned()
+    }
+
+    /// Why an endpoint could not be reached when it was last tried.
+    pub(crate) fn dial_error(&self, endpoint: &str) -> Option<String> {
+        lock(&self.dial_errors).get(&Endpoint::new(endpoint)).cloned()
     }
 
     /// Remembers why an endpoint cannot be reached; `None`: it can.
@@ -201,7 +192,7 @@ impl Common {
 
 /// Where messages wait for the application: one queue for the node, one for each client that takes its own.
 ///
-/// The node hands out no more than its inbox allows until some are consumed, which bounds all queues together.
+/// The node hands out no more than its mailboxes allow until some are consumed, which bounds all queues together.
 #[derive(Debug)]
 pub(crate) struct Inboxes {
     pub(crate) main: Arc<Feed<Message>>,
@@ -270,7 +261,7 @@ mod tests {
     #[test]
     fn a_receiver_too_many_is_refused_until_another_is_idle() {
         let name = NodeName::new("a").unwrap();
-        let common = Common::new(name, PublicKey([1; 32]), Vec::new(), 1, Arc::default());
+        let common = Common::new(name, PublicKey([1; 32]), Vec::new(), Arc::default());
         let mut held: Vec<_> = (0..OUTLETS_MAX).map(|n| common.outlet(&format!("n{n}")).unwrap()).collect();
         assert_eq!(common.outlet("one-more").err(), Some(SendError::Busy));
         held.pop();

@@ -41,7 +41,7 @@ shell_counters! {
     accept_errors = "accept_errors",
     /// Connections refused: not on the allow list.
     refused_not_allowed = "accepts_refused_not_allowed",
-    /// Connections refused: too many from one source.
+    /// Connections refused: too many from one source, or of strangers, or in handshakes.
     refused_too_many = "accepts_refused_too_many",
     /// Connections refused: too many per second from one source, or in all.
     refused_too_fast = "accepts_refused_too_fast",

@@ -9,31 +9,34 @@ use std::{
 };
 
 use futures_core::Stream;
-use proto_core::node::{Command, Message};
+use proto_core::node::{Command, Mailbox, Message};
 
 use crate::{feed::Feed, mesh::Inner};
 
-/// Taken messages are told to the node when this many have gathered, or none is left.
+/// Taken messages are told to the node when this many have gathered, or none is left, or it waits for room.
 const TELL_AFTER: u64 = 256;
 
 /// The messages of a node, or of one client at it, in the order in which they arrived. There is one consumer at a time.
 ///
-/// Messages wait until they are taken. What waits and what the application holds here together is bounded by the node's
-/// inbox; beyond that, senders are held back. Dropping it leaves a node's messages waiting for the next consumer; a
-/// client's messages are dropped, and its senders are told that there is no such client.
+/// Messages wait until they are taken. What waits and what the application holds here together is bounded by the room of
+/// its mailbox. Beyond that the senders to a node are held back, until nothing was taken for some seconds; those to a
+/// client are told that it is busy. Dropping it leaves a node's messages waiting for the next consumer; a client's
+/// messages are dropped, unless [`Incoming::leave`] took them, and its senders are told that there is no such client.
 #[derive(Debug)]
 pub struct Incoming {
     feed: Arc<Feed<Message>>,
     taken: VecDeque<Message>,
-    /// Given to the application and not told to the node.
-    untold: u64,
+    /// Given to the application and not told to the node: so many of one mailbox.
+    untold: (Mailbox, u64),
     client: Option<Arc<str>>,
+    /// The node knows that the client is not there any more.
+    away: bool,
     inner: Arc<Inner>,
 }
 
 impl Incoming {
     pub(crate) const fn new(feed: Arc<Feed<Message>>, client: Option<Arc<str>>, inner: Arc<Inner>) -> Self {
-        Self { feed, taken: VecDeque::new(), untold: 0, client, inner }
+        Self { feed, taken: VecDeque::new(), untold: (Mailbox::Node, 0), client, away: false, inner }
     }
 
     /// The next message; `None` once the node is over.
@@ -48,8 +51,9 @@ impl Incoming {
         let Some(first) = self.recv().await else { return 0 };
         into.push(first);
         let more = self.taken.len().min(max - 1);
-        into.extend(self.taken.drain(..more));
-        self.give(more as u64);
+        for _ in 0..more {
+            into.extend(self.give());
+        }
         more + 1
     }
 
@@ -58,9 +62,7 @@ impl Incoming {
         if self.taken.is_empty() {
             self.feed.try_take(&mut self.taken);
         }
-        let message = self.taken.pop_front()?;
-        self.give(1);
-        Some(message)
+        self.give()
     }
 
     /// The messages that are there, without taking them: the next one first.
@@ -71,38 +73,49 @@ impl Incoming {
         self.taken.iter()
     }
 
-    /// Ends it, and gives back what arrived for the client and was not taken, the next one first. The node counts it as
-    /// taken: its senders know that it arrived, so whoever drops it loses it.
-    #[must_use]
-    pub fn into_left(mut self) -> Vec<Message> {
-        if self.client.is_none() {
-            // The node's own messages wait for the next consumer.
-            return Vec::new();
-        }
-        // Nothing more comes into this queue; what is still on its way waits for the node's own consumer.
-        self.feed.close();
+    /// Takes the client away, and gives back what arrived for it and was not taken, the next one first. Nothing arrives for
+    /// it afterwards; another consumer can come once this is dropped. The node counts the messages as taken: their senders
+    /// know that they arrived, so whoever drops them loses them.
+    ///
+    /// A node's own messages wait for the next consumer: none are given back.
+    pub async fn leave(&mut self) -> Vec<Message> {
+        let Some(client) = &self.client else { return Vec::new() };
+        let client = Arc::clone(client);
+        // Once this is answered, whatever the node accepted for the client is in the queue. A node that is over accepts nothing.
+        let _ = self.inner.ask(Command::SetClient { client, present: false }).await;
+        self.away = true;
         let mut more = VecDeque::new();
         self.feed.try_take(&mut more);
         self.taken.append(&mut more);
-        let left: Vec<_> = self.taken.drain(..).collect();
-        self.give(left.len() as u64);
-        left
+        self.taken.drain(..).collect()
     }
 
     fn poll_recv(&mut self, cx: &Context<'_>) -> Poll<Option<Message>> {
         if self.taken.is_empty() && ready!(self.feed.poll_take(cx, &mut self.taken)).is_none() {
             return Poll::Ready(None);
         }
-        let message = self.taken.pop_front();
-        self.give(u64::from(message.is_some()));
-        Poll::Ready(message)
+        Poll::Ready(self.give())
     }
 
-    fn give(&mut self, messages: u64) {
-        self.untold += messages;
-        if self.untold >= TELL_AFTER || self.taken.is_empty() {
-            self.inner.common.consume(std::mem::take(&mut self.untold));
+    /// Hands a message to the application. The node is told in batches, and at once while it waits for room.
+    fn give(&mut self) -> Option<Message> {
+        let message = self.taken.pop_front()?;
+        let mailbox = message.mailbox();
+        if self.untold.0 != mailbox {
+            self.tell();
+            self.untold.0 = mailbox;
         }
+        self.untold.1 += 1;
+        if self.untold.1 >= TELL_AFTER || self.taken.is_empty() || self.inner.common.consumed.is_awaited() {
+            self.tell();
+        }
+        Some(message)
+    }
+
+    fn tell(&mut self) {
+        let (mailbox, messages) = self.untold;
+        self.untold.1 = 0;
+        self.inner.common.consume(mailbox, messages);
     }
 }
 
@@ -116,6 +129,7 @@ impl Stream for Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
+        self.tell();
         let common = &self.inner.common;
         match &self.client {
             None => {
@@ -123,15 +137,14 @@ impl Drop for Incoming {
                 common.inboxes.release_main();
             }
             Some(client) => {
-                self.inner.tell(Command::SetClient { client: Arc::clone(client), present: false });
+                if !self.away {
+                    self.inner.tell(Command::SetClient { client: Arc::clone(client), present: false });
+                }
                 common.inboxes.release_client(client);
                 let mut left = VecDeque::new();
                 self.feed.try_take(&mut left);
-                let left = (self.taken.len() + left.len()) as u64;
-                common.counters.messages_discarded.add(left);
-                self.untold += left;
+                common.counters.messages_discarded.add((self.taken.len() + left.len()) as u64);
             }
         }
-        common.consume(self.untold);
     }
 }

@@ -39,6 +39,7 @@ mod channel;
 mod channels;
 pub mod clock;
 mod common;
+mod consumed;
 mod counters;
 mod data;
 mod dialer;
@@ -65,7 +66,7 @@ mod tests;
 mod tls;
 mod transport;
 
-pub use admission::AdmissionOptions;
+pub use admission::{ACCEPTS_PER_SEC, AdmissionOptions};
 pub use data::{DataError, MemoryDisk};
 pub use error::{IncomingError, RequestError, SendError, StartError, Stopped, TryPostError};
 pub use events::{Events, Notice};

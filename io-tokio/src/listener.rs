@@ -1,11 +1,12 @@
 //! Accepts connections: checks the source before anything is read, runs the TLS handshake, hands the stream over.
 //!
-//! Bounds: [`HANDSHAKES_AT_ONCE`] TLS handshakes at a time, each with a time limit; more connections are refused.
+//! Bounds: [`HANDSHAKES_AT_ONCE`] TLS handshakes at a time, of strangers [`OF_STRANGERS`], each with a time limit; more
+//! connections are refused.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{sleep, timeout},
 };
 use tracing::{debug, warn};
@@ -23,6 +24,8 @@ use crate::{
 
 /// Most TLS handshakes under way at a time.
 const HANDSHAKES_AT_ONCE: usize = 256;
+/// Most of them with strangers: the rest are for peers.
+const OF_STRANGERS: usize = HANDSHAKES_AT_ONCE / 4 * 3;
 /// Pause after an error of the listening socket, such as having no file descriptors left.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
@@ -78,7 +81,7 @@ impl<N: Net> Listener<N> {
 
     /// Accepts until its task is ended.
     pub(crate) async fn run(self, mut clock: impl Clock, reception: Reception<N::Stream>) {
-        let places = Arc::new(Semaphore::new(HANDSHAKES_AT_ONCE));
+        let places = Places::new();
         let mut handshakes = tokio::task::JoinSet::new();
         loop {
             while handshakes.try_join_next().is_some() {}
@@ -109,18 +112,44 @@ impl<N: Net> Listener<N> {
                         return;
                     }
                 }
-                Scheme::Tls => match Arc::clone(&places).try_acquire_owned() {
-                    Ok(place) => {
+                Scheme::Tls => match places.take(permit.known) {
+                    Some(place) => {
                         let reception = reception.clone();
                         handshakes.spawn(async move {
                             handshake(stream, remote, permit, reception).await;
                             drop(place);
                         });
                     }
-                    Err(_) => reception.counters.refused_too_fast.add(1),
+                    None => reception.counters.refused_too_many.add(1),
                 },
             }
         }
+    }
+}
+
+/// Places for TLS handshakes.
+struct Places {
+    all: Arc<Semaphore>,
+    of_strangers: Arc<Semaphore>,
+}
+
+/// A place that is held.
+struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_strangers: Option<OwnedSemaphorePermit>,
+}
+
+impl Places {
+    fn new() -> Self {
+        let [all, of_strangers] = [HANDSHAKES_AT_ONCE, OF_STRANGERS].map(|places| Arc::new(Semaphore::new(places)));
+        Self { all, of_strangers }
+    }
+
+    /// A place; `None` if none is left for such as this one.
+    fn take(&self, known: bool) -> Option<Place> {
+        let take = |places: &Arc<Semaphore>| Arc::clone(places).try_acquire_owned().ok();
+        let of_strangers = if known { None } else { Some(take(&self.of_strangers)?) };
+        Some(Place { _of_all: take(&self.all)?, _of_strangers: of_strangers })
     }
 }
 
@@ -164,5 +193,21 @@ fn count(counters: &ShellCounters, refusal: Refusal) {
         Refusal::NotAllowed => counters.refused_not_allowed.add(1),
         Refusal::TooMany => counters.refused_too_many.add(1),
         Refusal::TooFast => counters.refused_too_fast.add(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_leave_places_for_peers() {
+        let places = Places::new();
+        let mut held: Vec<_> = std::iter::from_fn(|| places.take(false)).collect();
+        assert_eq!(held.len(), OF_STRANGERS);
+        held.extend(std::iter::from_fn(|| places.take(true)));
+        assert_eq!(held.len(), HANDSHAKES_AT_ONCE);
+        held.clear();
+        assert!(places.take(false).is_some());
     }
 }

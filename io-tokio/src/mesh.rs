@@ -403,7 +403,7 @@ impl Mesh {
 
 impl Inner {
     /// Has the node do something, and waits for its answer.
-    async fn ask(&self, command: Command) -> Result<Answer, RequestError> {
+    pub(crate) async fn ask(&self, command: Command) -> Result<Answer, RequestError> {
         self.request(command, None).await
     }
 

@@ -9,7 +9,11 @@ use proto_core::{
     secure::{AWS_LC, Provider, Psk},
 };
 
-use crate::{admission::AdmissionOptions, data::MemoryDisk, tls::TlsOptions};
+use crate::{
+    admission::{ACCEPTS_PER_SEC, AdmissionOptions},
+    data::MemoryDisk,
+    tls::TlsOptions,
+};
 
 /// Everything that a node is started with. [`MeshOptions::new`] gives every default; change what differs.
 #[derive(Clone, Debug)]
@@ -36,7 +40,7 @@ pub struct MeshOptions {
     pub tls: TlsOptions,
     /// How long a message may take where nothing else is said.
     pub deadline: Duration,
-    /// Links.
+    /// Links. How many connections are accepted per second, without those of peers, is judged by [`Self::admission`].
     pub link: LinkConfig,
     /// Routing.
     pub route: RouteConfig,
@@ -65,7 +69,7 @@ impl MeshOptions {
             admission: AdmissionOptions::default(),
             tls: TlsOptions::default(),
             deadline: MESSAGE_DEADLINE,
-            link: LinkConfig::default(),
+            link: LinkConfig { accepts_per_sec: ACCEPTS_PER_SEC, ..LinkConfig::default() },
             route: RouteConfig::default(),
             message: MessageConfig::default(),
             provider: AWS_LC,

@@ -8,6 +8,7 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     mem,
+    net::SocketAddr,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -24,6 +25,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tracing::{debug, error, info, warn};
 
 use crate::{
+    admission::Admission,
     alarm::{Alarm, Calendar},
     arrival::Arrival,
     channels::Channels,
@@ -48,6 +50,7 @@ pub(crate) struct Shell<N: Net, C: Clock> {
     pub(crate) channels: Channels<N::Stream>,
     pub(crate) dialer: Dialer<N>,
     pub(crate) listeners: JoinSet<()>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) arrivals: mpsc::Receiver<Arrival<N::Stream>>,
     pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) egress: Egress,
@@ -131,6 +134,7 @@ impl<N: Net, C: Clock> Substrate for Shell<N, C> {
             look(node, self.state.now);
         }
         self.egress.refresh(|to| node.messages().backlog(to));
+        self.common.consumed.set_awaited(node.messages().holds_back());
     }
 
     fn wait(&mut self, until: Option<Time>, max: usize, into: &mut Vec<Input>) -> impl Future<Output = bool> {
@@ -151,10 +155,11 @@ impl<N: Net, C: Clock> Shell<N, C> {
         let now = self.now();
         let before = into.len();
         loop {
+            self.collect(cx, now, max.saturating_sub(into.len() - before), into);
+            // After collecting, so that a wish to stop that was just collected has its effect now.
             if self.stop(now, into) {
                 return Poll::Ready(false);
             }
-            self.collect(cx, now, max.saturating_sub(into.len() - before), into);
             let due = until.is_some_and(|until| until <= now);
             let look = !self.state.inspections.is_empty() || self.egress.must_ask();
             if into.len() > before || due || look {
@@ -189,11 +194,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
         }
         // Whoever consumes from here on wakes this task, so that nothing consumed is left lying until something else does.
         self.common.ready.listen(cx);
-        if room(into) > 0
-            && let consumed @ 1.. = self.common.take_consumed()
-        {
-            into.push(Input::Consumed { messages: u32::try_from(consumed).unwrap_or(u32::MAX) });
-        }
+        self.common.consumed.take(room(into), into);
         self.state.first = (self.state.first + 1) % SOURCES;
         for turn in 0..SOURCES {
             match (self.state.first + turn) % SOURCES {
@@ -311,12 +312,17 @@ impl<N: Net, C: Clock> Shell<N, C> {
         match event {
             Event::LinkUp { peer, incarnation, remote } => {
                 self.common.note_name(peer);
+                if let Ok(remote) = remote.parse::<SocketAddr>() {
+                    self.admission.proven(remote.ip());
+                }
                 info!(%peer, %incarnation, %remote, "link up");
             }
             Event::LinkDown { peer, reason } => info!(%peer, %reason, "link down"),
             Event::LinkFailed { peer, remote, reason, retry_in } => {
                 let peer = peer.as_ref().map_or("?", |peer| peer.as_str());
-                info!(peer, %remote, %reason, ?retry_in, "no link");
+                let error = self.common.dial_error(remote);
+                let retry_in_ms = retry_in.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+                info!(peer, %remote, %reason, error = error.as_deref(), retry_in_ms, "no link");
             }
             Event::Reachable { node, incarnation } => {
                 self.common.note_name(node);
@@ -328,6 +334,9 @@ impl<N: Net, C: Clock> Shell<N, C> {
             }
             Event::IdentityInUse { incarnation } => {
                 error!(%incarnation, "another process uses this node's identity");
+            }
+            Event::Unpinned { name, key } => {
+                warn!(%name, %key, "no room for another name: this one is no longer pinned to its key");
             }
             Event::StoreFailed => error!("the store failed"),
             Event::Misuse(misuse) => error!(%misuse, "the shell broke the contract of the core"),

@@ -25,7 +25,7 @@ use crate::{
     error::StartError,
     listener::{Listener, Reception},
     mesh::Inner,
-    net::{Net, Target},
+    net::{Host, Net, Target},
     options::MeshOptions,
     request::Request,
     shell::{Shell, ShellState},
@@ -59,13 +59,14 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
 
     let counters = Arc::new(ShellCounters::default());
     let addrs = listeners.iter().map(|listener| listener.addr).collect();
-    let common = Arc::new(Common::new(name, key, addrs, options.message.inbox, Arc::clone(&counters)));
+    let common = Arc::new(Common::new(name, key, addrs, Arc::clone(&counters)));
     let (request_sender, requests) = mpsc::channel::<Request>(REQUESTS);
     let (arrival_sender, arrivals) = mpsc::channel::<Arrival<N::Stream>>(ARRIVALS);
+    let admission = Arc::new(admission(&options));
     let reception = Reception {
         tls: tls.clone(),
         limit: options.link.handshake_timeout,
-        admission: Arc::new(Admission::new(options.admission.clone())),
+        admission: Arc::clone(&admission),
         counters,
         arrivals: arrival_sender.clone(),
     };
@@ -79,6 +80,7 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
         channels: Channels::new(Arc::clone(&common.counters)),
         dialer: Dialer::new(net, tls, options.link.dial_timeout, arrival_sender),
         listeners: tasks,
+        admission,
         arrivals,
         requests,
         egress: Egress::new(Arc::clone(&common.ready), options.deadline),
@@ -104,6 +106,16 @@ fn check(options: &MeshOptions) -> Result<(), StartError> {
         peer.endpoints.iter().try_for_each(|endpoint| parse(endpoint).map(drop))?;
     }
     Ok(())
+}
+
+/// Peers whose address is configured are none that the node has never heard of.
+fn admission(options: &MeshOptions) -> Admission {
+    let endpoints = options.peers.iter().flat_map(|peer| &peer.endpoints);
+    let peers = endpoints.filter_map(|endpoint| match parse(endpoint).ok()?.host {
+        Host::Ip(ip) => Some(ip),
+        Host::Name(_) => None,
+    });
+    Admission::new(options.admission.clone(), options.link.accepts_per_sec, peers)
 }
 
 fn parse(endpoint: &Endpoint) -> Result<Target, StartError> {
@@ -159,6 +171,8 @@ fn config(
     config.pins = pins;
     config.peers.clone_from(&options.peers);
     config.link = options.link.clone();
+    // The shell has decided before the core hears of a connection, and knows better whom to let in.
+    config.link.accepts_per_sec = Admission::ceiling(options.link.accepts_per_sec);
     config.route = options.route.clone();
     config.message = options.message.clone();
     if let Some(seed) = options.seed {

@@ -105,7 +105,7 @@ fn a_broadcast_tells_each_outcome() {
     let api = Api::new(a.api());
     let all = api.post("/api/v1/broadcast", b"all");
     assert_eq!((all.status, &all.json()["delivered"], &all.json()["total"]), (200, &1.into(), &1.into()));
-    b.signal("-STOP");
+    b.pause();
     let some = api.post("/api/v1/broadcast?timeout_ms=500", b"all");
     b.signal("-CONT");
     assert_eq!((some.status, &some.json()["receipts"][0]["outcome"]), (207, &"unknown".into()));
@@ -249,7 +249,7 @@ fn a_repeated_request_is_carried_out_once() {
     assert_eq!(received.out, "a: once\na: last\n");
 
     // One that still runs, and then has an unknown outcome, is not tried again either.
-    b.signal("-STOP");
+    b.pause();
     let slow = format!("{path}?timeout_ms=1500");
     thread::scope(|scope| {
         let running = scope.spawn(|| Api::new(a.api()).request("POST", &slow, &[("idempotency-key", "k3")], b"slow"));
@@ -351,7 +351,7 @@ fn a_node_that_drains_finishes_what_it_began() {
     let mut socket = api.socket("/ws?client=c1");
     assert_eq!(socket.read()["message_type"], "hello");
     let mut stream = api.stream("/api/v1/events", &[]);
-    b.signal("-STOP");
+    b.pause();
     thread::scope(|scope| {
         let slow = Api::new(&addr);
         let running = scope.spawn(move || slow.post("/api/v1/nodes/b/messages?timeout_ms=2000", b"x"));

@@ -4,7 +4,12 @@
 
 mod common;
 
-use std::{fs, process::Child};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    os::unix::net::UnixStream,
+    process::Child,
+};
 
 use common::{Ran, Running, World, exit_code};
 use serde_json::Value;
@@ -101,6 +106,39 @@ fn clients_get_their_own_messages_while_they_are_there() {
 }
 
 #[test]
+fn what_a_client_did_not_take_waits_for_its_next_receiver_and_holds_up_nobody() {
+    const INBOX: usize = 32;
+    let world = World::new();
+    let a = world.start_config(&world.config("a", "  listen: [tcp://127.0.0.1:0]"));
+    let config = world.config("b", &format!("  connect: [ {{ id: a, url: \"tcp://{}\" }} ]", a.addr()));
+    let b = world.start(&[config.to_str().unwrap(), "--set", &format!("messaging.inbox={INBOX}")]);
+    let send = |to: &str, body: &str| {
+        let sent = world.until(&["send", to, body, "--node", "a", "--timeout", "2s"], |ran| ran.code != 8);
+        assert_eq!(sent.code, 0, "{}", sent.err);
+    };
+    // One who wants a single message, and is slow: nine more arrive meanwhile.
+    let mut slow = UnixStream::connect(b.announcement["control"].as_str().unwrap()).unwrap();
+    let request = r#"{"protocol":"firelink.control/v1","op":"recv","client":"till","count":1}"#;
+    writeln!(slow, "{request}").unwrap();
+    world.until(&["send", "b/till", "0", "--node", "a", "--timeout", "2s"], |ran| ran.code == 0);
+    (1..10).for_each(|number| send("b/till", &number.to_string()));
+    writeln!(slow, r#"{{"got":1}}"#).unwrap();
+    let mut got = String::new();
+    slow.read_to_string(&mut got).unwrap();
+    assert!(got.contains("\n0{\"reply\":\"done\""), "the one message, and the end: {got}");
+
+    let gone = world.run(&["send", "b/till", "x", "--node", "a", "--json"]);
+    assert_eq!((gone.code, gone.problem()["code"].as_str()), (7, Some("E0402")), "{}", gone.err);
+    (0..INBOX).for_each(|number| send("b", &format!("own {number}")));
+    let till = world.run(&["recv", "--client", "till", "--count", "4", "--node", "b", "--timeout", "5s"]);
+    assert_eq!(till.out, "a: 1\na: 2\na: 3\na: 4\n", "{}", till.err);
+    let till = world.run(&["recv", "--client", "till", "--node", "b", "--timeout", "500ms"]);
+    assert_eq!(till.out, "a: 5\na: 6\na: 7\na: 8\na: 9\n", "{}", till.err);
+    let own = world.run(&["recv", "--node", "b", "--timeout", "500ms"]).out;
+    assert_eq!(own, (0..INBOX).map(|number| format!("a: own {number}\n")).collect::<String>());
+}
+
+#[test]
 fn three_nodes_in_a_line_reach_each_other_through_the_middle() {
     let world = World::new();
     let _nodes = line(&world, &["a", "b", "c"]);
@@ -170,6 +208,36 @@ fn what_cannot_be_delivered_says_so_with_its_own_exit_code() {
     assert_eq!(code(&["ping", "nobody"]), (8, "E0401".to_owned()));
     assert_eq!(code(&["find", "nobody"]), (7, "E0410".to_owned()));
     assert_eq!(code(&["send", "b/nobody", "x"]), (7, "E0402".to_owned()));
+}
+
+#[test]
+fn a_misspelt_name_is_met_with_the_one_that_was_meant() {
+    let world = World::new();
+    let _nodes = line(&world, &["gz-01", "hk-01"]);
+    for args in [&["ping", "hk-10"][..], &["send", "hk-10", "x"], &["find", "hk-10"]] {
+        let ran = world.run(&[args, &["--node", "gz-01", "--timeout", "300ms"]].concat());
+        assert!(ran.err.contains("did you mean `hk-01`?"), "{args:?}: {}", ran.err);
+    }
+    let ran = world.run(&["ping", "hk-10", "--node", "gz-01", "--timeout", "300ms"]);
+    assert!(ran.err.starts_with("error[E0401]: no route to hk-10"), "it is not just silent: {}", ran.err);
+    let ran = world.run(&["status", "--node", "gz-1"]);
+    assert!(ran.code == 5 && ran.err.contains("gz-01, hk-01"), "{}", ran.err);
+}
+
+#[test]
+fn a_time_limit_ends_what_would_go_on_for_ever() {
+    let world = World::new();
+    let _nodes = line(&world, &["a", "b"]);
+    let events = world.run(&["events", "-f", "--node", "a", "--timeout", "300ms"]);
+    assert!(events.code == 0 && events.out.contains("link_up"), "{}{}", events.out, events.err);
+    world.run(&["send", "b", "x", "--node", "a"]);
+    let some = world.run(&["recv", "--node", "b", "--timeout", "300ms"]);
+    assert_eq!((some.code, some.out.as_str(), some.err.as_str()), (0, "a: x\n", ""));
+    world.run(&["send", "b", "x", "--node", "a"]);
+    let few = world.run(&["recv", "--node", "b", "--count", "2", "--timeout", "300ms"]);
+    assert!(few.code == 9 && few.err.contains("1 of 2 messages within 300ms"), "{}", few.err);
+    let status = world.run(&["status", "--node", "b", "--json"]).json("firelink.status/v1");
+    assert_eq!((&status["messages_received"], &status["messages_sent"]), (&2.into(), &0.into()));
 }
 
 #[test]

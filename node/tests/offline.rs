@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+
 use common::World;
 
 #[test]
@@ -85,6 +87,30 @@ fn the_origin_of_every_value_is_shown_and_no_secret_is() {
 }
 
 #[test]
+fn a_token_is_made_for_its_owner_alone_and_is_good_enough() {
+    let world = World::new();
+    let (one, two) = (world.run(&["token", "create"]), world.run(&["token", "create", "--json"]));
+    assert_eq!(one.out.trim().len(), 64, "{}", one.err);
+    assert_ne!(one.out.trim(), two.json("firelink.token/v1")["token"], "every one is another");
+    let made = world.run(&["token", "create", "--file", "mesh.token"]);
+    assert_eq!((made.code, made.out.as_str()), (0, "made mesh.token\n"), "{}", made.err);
+    let path = world.path().join("mesh.token");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let token = fs::read_to_string(&path).unwrap();
+    let config = "version: 1\nmesh: { listen: [tcp://127.0.0.1:0], auth: { tokens: [ { file: mesh.token } ] } }\n";
+    world.file("cfg.yaml", config);
+    assert_eq!(world.run(&["check", "cfg.yaml", "--strict"]).code, 0);
+    let again = world.run(&["token", "create", "--file", "mesh.token", "--json"]);
+    assert_eq!((again.code, again.problem()["code"].as_str()), (10, Some("E0208")), "{}", again.err);
+    assert_eq!(fs::read_to_string(&path).unwrap(), token, "the old one is still there");
+    assert_eq!(world.run(&["token", "create", "--file", "no/such/folder"]).code, 1);
+    fs::write(&path, "short").unwrap();
+    let weak = world.run(&["run", "cfg.yaml"]);
+    assert_eq!(weak.code, 3);
+    assert!(weak.err.starts_with("error[E0127]") && weak.err.contains("node token create"), "{}", weak.err);
+}
+
+#[test]
 fn codes_are_explained_in_both_languages_without_a_node() {
     let world = World::new();
     let english = world.run(&["explain", "e0103"]);
@@ -139,6 +165,19 @@ fn exit_codes_tell_what_sort_of_failure_it_was() {
 }
 
 #[test]
+fn whoever_asks_for_documents_gets_them_also_for_what_is_wrong_with_the_question() {
+    let world = World::new();
+    for args in [&["ping", "--json"][..], &["ping", "b b", "-o", "json"], &["frobnicate", "--output=jsonl"]] {
+        let ran = world.run(args);
+        assert_eq!((ran.code, ran.problem()["code"].as_str()), (2, Some("E0411")), "{args:?}: {}", ran.err);
+    }
+    assert!(world.run(&["ping"]).err.starts_with("error: the following required"), "and people get text");
+    let check = world.run(&["check", "nothing.yaml", "--json"]);
+    assert_eq!((check.code, check.json("firelink.check/v1")["diagnostics"][0]["code"].as_str()), (3, Some("E0119")));
+    assert_eq!(world.run(&["ping", "b", "--count", "0"]).code, 2, "nothing asked, nothing answered");
+}
+
+#[test]
 fn problems_are_told_in_chinese_too() {
     let ran = World::new().run(&["status", "--lang", "zh"]);
     assert!(ran.err.starts_with("错误[E0304]: 没有正在运行的节点"), "{}", ran.err);
@@ -157,21 +196,42 @@ fn completion_scripts_exist_for_every_shell() {
     assert!(values.lines().any(|line| line.starts_with("E0103")), "{values}");
 }
 
+/// The commands that the program has.
+fn commands(world: &World) -> Vec<String> {
+    let help = world.run(&["--help"]).out;
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let commands = lines.filter_map(|line| line.split_whitespace().next()).filter(|command| *command != "help");
+    commands.map(str::to_owned).collect()
+}
+
+/// The commands that a document has its readers type, without their flags.
+fn typed(document: &str) -> Vec<String> {
+    let lines = document.lines().filter_map(|line| line.strip_prefix("$ node "));
+    let words =
+        lines.map(|line| line.strip_prefix("--node ").and_then(|rest| rest.split_once(' ')).map_or(line, |it| it.1));
+    words.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_written_about_the_commands_is_true() {
+    let read = |name: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap();
+    let commands = commands(&World::new());
+    let (english, chinese) = (typed(&read("README.md")), typed(&read("README.zh-CN.md")));
+    assert!(english.len() >= 8 && english.iter().all(|command| commands.contains(command)), "{english:?}");
+    assert_eq!(english, chinese, "both tell the same");
+    let changes = read("CHANGELOG.md");
+    for command in &commands {
+        assert!(changes.contains(&format!("`{command}`")), "the change log does not tell of {command}");
+    }
+}
+
 #[test]
 fn every_command_has_help_with_examples() {
     let world = World::new();
-    let help = world.run(&["--help"]).out;
-    let commands: Vec<_> = help
-        .lines()
-        .skip_while(|line| *line != "Commands:")
-        .skip(1)
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_whitespace().next())
-        .filter(|command| *command != "help")
-        .collect();
+    let commands = commands(&world);
     assert!(commands.len() >= 18, "{commands:?}");
     for command in commands {
-        let ran = world.run(&[command, "--help"]);
+        let ran = world.run(&[&command, "--help"]);
         assert!(ran.code == 0 && ran.out.contains("\nExamples:\n  node "), "{command}: {}", ran.out);
     }
 }

@@ -52,6 +52,18 @@ fn a_node_ends_when_it_is_told_to() {
 }
 
 #[test]
+fn whoever_was_told_that_a_node_stopped_does_not_find_it() {
+    let world = World::new();
+    let config = world.config("a", "  listen: [tcp://127.0.0.1:0]");
+    for _ in 0..3 {
+        let node = world.start_config(&config);
+        assert_eq!(world.run(&["stop"]).code, 0);
+        assert_eq!(world.run(&["status"]).code, 5);
+        assert_eq!(node.wait(), 0);
+    }
+}
+
+#[test]
 fn hanging_up_does_not_end_it() {
     let world = World::new();
     let node = world.start_config(&world.config("a", "  listen: [tcp://127.0.0.1:0]"));
@@ -182,6 +194,31 @@ fn the_service_manager_is_told() {
     assert_eq!(world.run(&["stop"]).code, 0);
     assert_eq!(told(), "STOPPING=1");
     assert_eq!(exit_code(&mut child), 0);
+}
+
+#[test]
+fn a_full_log_is_put_away_and_the_configured_number_is_kept() {
+    let world = World::new();
+    // Nobody listens there, and every attempt is a line of the log.
+    let config = world.config("a", "  connect: [ { url: \"tcp://127.0.0.1:1\" } ]");
+    let often = "mesh.link.reconnect={ initial: 1ms, max: 1ms }";
+    let set = ["log.file.path=out/node.log", "log.file.max_size=4KiB", "log.file.keep=2", "log.level=trace", often];
+    let args: Vec<_> =
+        [config.to_str().unwrap()].into_iter().chain(set.iter().flat_map(|set| ["--set", set])).collect();
+    let node = world.start(&args);
+    let size = |name: &str| fs::metadata(world.path().join("out").join(name)).map_or(0, |meta| meta.len());
+    world.until(&["status"], |_| size("node.log.2") > 0);
+    node.signal("-TERM");
+    assert_eq!(node.wait(), 0);
+    let mut names: Vec<_> =
+        fs::read_dir(world.path().join("out")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["node.log", "node.log.1", "node.log.2"]);
+    for name in ["node.log.1", "node.log.2"] {
+        assert!((3_000..=4_096).contains(&size(name)), "{name}: {}", size(name));
+    }
+    let last = fs::read_to_string(world.path().join("out/node.log")).unwrap();
+    assert!(last.contains("stopped"), "{last}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use proto_core::{
     cx::Cx,
     id::{Incarnation, NodeName, Seq, Token},
     message::{Effect, Event, Messages},
-    node::{Config, Send},
+    node::{Config, Mailbox, Send},
     probe::Probe,
     rng::Rng,
     secure::{Identity, SOFTWARE},
@@ -103,7 +103,7 @@ fn both(c: &mut Criterion) {
                     }
                 }
                 sender.fx.clear();
-                receiver.handle(Event::Consumed { messages: 64 });
+                receiver.handle(Event::Consumed { mailbox: Mailbox::Node, messages: 64 });
             });
             assert_eq!(sender.messages.unanswered(), 0);
         });
@@ -163,7 +163,7 @@ fn receiver(c: &mut Criterion) {
             receiver.wake();
             black_box(&receiver.fx);
             receiver.fx.clear();
-            receiver.handle(Event::Consumed { messages: 64 });
+            receiver.handle(Event::Consumed { mailbox: Mailbox::Node, messages: 64 });
         });
     });
 }

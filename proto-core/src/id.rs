@@ -194,6 +194,10 @@ counter_id! {
     Token(u64)
 }
 counter_id! {
+    /// One stay of a client at a node, from its coming to its going; never used twice within a node's life.
+    ClientId(u64)
+}
+counter_id! {
     /// Names a write to the store. Acknowledged in order and cumulatively.
     Ticket(u64)
 }

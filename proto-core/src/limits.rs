@@ -22,8 +22,11 @@ pub const PAYLOAD_MAX: usize = 1_024 * 1_024;
 
 // ---- links
 
-/// Most links and half-open handshakes together. More: accepted channels are closed at once.
+/// Most links that are up; the default of a user's own limit. More: refused once the handshake has shown that the peer has
+/// none yet, because a peer that comes back may find its old link not given up.
 pub const LINKS_MAX: usize = 4_096;
+/// Most channels: links, half-open handshakes, and what is closing. More: accepted ones are closed at once.
+pub const CHANNELS_MAX: usize = LINKS_MAX + HALF_OPEN_MAX;
 /// Most half-open handshakes. More: accepted channels are closed at once.
 pub const HALF_OPEN_MAX: usize = 1_024;
 /// Most configured peers to dial.
@@ -58,8 +61,8 @@ pub const DIAL_SLACK: Duration = Duration::from_millis(500);
 pub const RECONNECT_INITIAL: Duration = Duration::from_millis(500);
 /// Default of the longest pause before dialling again.
 pub const RECONNECT_MAX: Duration = Duration::from_secs(30);
-/// Default spread of the pauses, in thousandths.
-pub const RECONNECT_JITTER_PER_MILLE: u32 = 300;
+/// Default spread of the pauses, in thousandths of what is possible.
+pub const RECONNECT_JITTER_PER_MILLE: u32 = 1_000;
 /// How long a closing link may take to write its goodbye.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// What each waiting lane gets of a record at least, in bytes, so that a higher lane cannot shut out a lower one.
@@ -70,12 +73,13 @@ pub const PIECE_MIN: usize = 512;
 pub const PINGS_OPEN_MAX: usize = 4;
 /// Highest cost of a link, so that the cost of a path cannot overflow.
 pub const LINK_COST_MAX: u32 = 1 << 24;
-/// How long a link must have lasted for its peer to be dialled again at once. Shorter: the pauses go on growing.
+/// How long a link must have lasted for its peer to be dialled again within the first pause. Shorter: the pauses go on
+/// growing.
 pub const STABLE_AFTER: Duration = Duration::from_secs(10);
 /// Most endpoints of one peer. More: the rest is ignored.
 pub const ENDPOINTS_MAX: usize = 16;
 /// Most channels remembered that were refused at once and have not ended yet. More: the oldest is forgotten.
-pub const REFUSED_MAX: usize = LINKS_MAX;
+pub const REFUSED_MAX: usize = CHANNELS_MAX;
 /// Records sealed under one key before both sides move to the next (Noise rekey).
 pub const RECORDS_PER_KEY: u64 = 1 << 20;
 /// Most tokens that an accepting node tries on a handshake. More: the rest are not tried.
@@ -83,8 +87,11 @@ pub const PSKS_MAX: usize = 8;
 
 // ---- identity
 
-/// Most names pinned to keys. More: new names are refused, known ones go on.
+/// Most names pinned to keys. More: a new name takes the place of one that was not seen for [`PIN_IDLE`], and is refused if
+/// there is none.
 pub const PINS_MAX: usize = 65_536;
+/// How long a name without a link keeps its pin when there is no room for another.
+pub const PIN_IDLE: Duration = Duration::from_secs(24 * 3_600);
 
 // ---- routing
 
@@ -124,9 +131,25 @@ pub const FLOOD_FRAMES: usize = 512;
 pub const FLOOD_BYTES: usize = 256 * 1_024;
 /// Time over which [`FLOOD_FRAMES`] and [`FLOOD_BYTES`] are counted.
 pub const FLOOD_PACE: Duration = Duration::from_millis(20);
+/// Signatures that one neighbour may have checked per second, on the average. More: its adverts are dropped and counted,
+/// and what they said comes with the next comparison. A mesh of [`NODES_MAX`] at rest has 55 new adverts a second.
+pub const SIGNATURES_PER_SEC: u32 = 1_000;
+/// Signatures that one neighbour may have checked at once: every advert of the largest mesh, twice. More: as above.
+pub const SIGNATURES_BURST: u32 = 2 * NODES_MAX as u32;
+/// Looks at adverts that one neighbour may cause per second, on the average, by summaries, wants, and questions for nodes.
+/// More: they are dropped and counted, and the next comparison does what they were for.
+pub const LOOKS_PER_SEC: u32 = 2 * NODES_MAX as u32;
+/// Looks at adverts that one neighbour may cause at once: a few comparisons of the largest databases. More: as above.
+pub const LOOKS_BURST: u32 = 8 * NODES_MAX as u32;
+/// Frames for several links, adverts, digests and questions, that one call of the router sends. More: the rest goes out at
+/// the next timeout, which is due at once, and every [`CALL_GAP`] after that.
+pub const CALL_FRAMES: usize = 1_024;
+/// Time between two timeouts that send what was too much for one.
+pub const CALL_GAP: Duration = Duration::from_millis(1);
 /// Most look-ups under way. More: answered at once as not found.
 pub const LOOKUPS_MAX: usize = 1_024;
-/// Most different nodes asked for within one [`FIND_INTERVAL`]. More: the question is not passed on.
+/// Most different nodes asked for within one [`FIND_INTERVAL`], and most questions that wait to be passed on. More: the
+/// question is not passed on.
 pub const FINDS_MAX: usize = 256;
 /// Least time between two questions for the same node that are passed on.
 pub const FIND_INTERVAL: Duration = Duration::from_secs(1);
@@ -162,11 +185,24 @@ pub const PACE_INITIAL: usize = 256;
 pub const PACE_MIN: usize = 64;
 /// Most refused messages in one acknowledgement. More: the rest follows once the sender has seen these.
 pub const REFUSALS_PER_ACK: usize = 64;
-/// Most messages handed to the application and not yet consumed by it. More: they wait, and the sender's window closes.
+/// Default of the messages handed to the application for the node itself and not yet consumed by it. More: they wait, and
+/// the sender's window closes. As many for all clients together: a mailbox that holds as many as are still free for all
+/// refuses more as busy.
 pub const INBOX_MESSAGES: usize = 65_536;
-/// Bytes of messages handed to the application and not yet consumed by it at which the next one waits, and the sender's
-/// window closes; one message may exceed it. Messages count as consumed in the order in which they were handed over.
+/// Bytes of such messages at which the next one waits, or is refused; one message may exceed it. Messages count as
+/// consumed in the order in which they were handed over.
 pub const INBOX_BYTES: usize = 256 * 1_024 * 1_024;
+/// Messages that a client's mailbox may hold however full the others are, if they have no more than
+/// [`MAILBOX_BYTES_MIN`]. More: its fair share counts.
+pub const MAILBOX_MESSAGES_MIN: usize = 8;
+/// Bytes that a client's mailbox may hold however full the others are. More: its fair share counts.
+pub const MAILBOX_BYTES_MIN: usize = 4 * 1_024;
+/// How long the node's own mailbox may stay full while messages wait for it. Longer: what waits, and what comes until
+/// something is taken out, is refused as busy, so that it does not hold up what comes after it.
+pub const INBOX_PATIENCE: Duration = Duration::from_secs(5);
+/// Least messages that a sender of which nothing waits may have under way, however full the node's own mailbox is: they
+/// may be for clients. More: they wait at the sender.
+pub const INBOX_WINDOW_MIN: usize = 64;
 /// Payloads up to this many bytes are copied when they have to wait, so that they do not keep a whole read alive.
 pub const COPY_MAX: usize = RECORD_TARGET / 8;
 /// Most bytes of messages, from all senders together, that arrived out of order or wait for room in the inbox. More: what
@@ -219,6 +255,11 @@ const _: () = {
     assert!(HEARTBEAT.as_millis() * 2 <= DEAD_AFTER.as_millis(), "one lost ping must not kill a link");
     assert!(ADVERT_REFRESH.as_secs() * 2 < ADVERT_EXPIRY.as_secs(), "one lost refresh must not expire an advert");
     assert!(FLOOD_PACE.as_millis() > 0, "pacing needs a window");
+    assert!(NODES_MAX as u64 * 2 < SIGNATURES_PER_SEC as u64 * ADVERT_REFRESH.as_secs(), "refreshes are within budget");
+    assert!(
+        NODES_MAX as u64 * 4 < LOOKS_PER_SEC as u64 * SUMMARY_INTERVAL_MIN.as_secs(),
+        "a full summary of each side and the wants that follow, as often as they may come, are within budget"
+    );
     assert!(RETRY_MIN.as_millis() <= RETRY_INITIAL.as_millis(), "retries grow");
     assert!(
         MESSAGE_DEADLINE_MAX.as_secs() * 2 <= FLOW_IDLE.as_secs(),
@@ -228,4 +269,10 @@ const _: () = {
     assert!(PACE_MIN <= PACE_INITIAL && PACE_INITIAL <= FLOW_WINDOW, "a flow begins within its bounds");
     assert!(66 + 11 * REFUSALS_PER_ACK <= HEADER_MAX, "an acknowledgement must fit a header");
     assert!(FLOW_WINDOW <= FLOW_QUEUE_MESSAGES, "what is in flight is part of what waits");
+    assert!(
+        CLIENTS_MAX * MAILBOX_BYTES_MIN <= INBOX_BYTES,
+        "what all mailboxes are guaranteed is no more than they share"
+    );
+    assert!(INBOX_WINDOW_MIN <= FLOW_WINDOW, "the least window is within the largest");
+    assert!(INBOX_PATIENCE.as_millis() < MESSAGE_DEADLINE.as_millis(), "what waits behind must not expire meanwhile");
 };

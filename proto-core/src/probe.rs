@@ -78,6 +78,8 @@ counters! {
     AdvertsStale = "route_adverts_stale",
     /// Adverts refused: bad signature, key conflict, or malformed.
     AdvertsRefused = "route_adverts_refused",
+    /// Adverts, summaries, wants and questions for nodes beyond what one neighbour may ask for, and dropped.
+    OverBudget = "route_over_budget",
     /// Shortest-path computations.
     SpfRuns = "route_spf_runs",
     /// Messages sent by the application of this node.
@@ -90,7 +92,7 @@ counters! {
     MessagesUnknown = "messages_unknown",
     /// Transmissions of messages beyond the first.
     MessagesRetransmitted = "messages_retransmitted",
-    /// End-to-end frames of another life than their source's advert tells, and dropped.
+    /// End-to-end frames of another life than their source's advert tells, or for another life of this node; dropped.
     OtherLife = "messages_other_life",
     /// Messages received again and dropped.
     MessagesDuplicate = "messages_duplicate",

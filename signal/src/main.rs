@@ -3,12 +3,16 @@
 
 mod options;
 
-use std::{io::Write as _, process::ExitCode, time::Duration};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::Parser as _;
-use io_tokio::{Event, Mesh};
+use io_tokio::Mesh;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::info;
 
 use options::{Cli, Verb};
 
@@ -17,7 +21,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let Cli { verb: Verb::Run(run) } = Cli::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(run.log.as_str()).init();
+    let colour = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_ansi(colour).with_writer(std::io::stderr).with_env_filter(run.log.as_str()).init();
     let options = match run.options() {
         Ok(options) => options,
         Err(error) => return fail(3, &error.to_string()),
@@ -28,7 +33,7 @@ fn main() -> ExitCode {
     };
     runtime.block_on(async {
         match Mesh::start(options).await {
-            Ok(mesh) => serve(mesh).await.map_or_else(|error| fail(1, &error.to_string()), |()| ExitCode::SUCCESS),
+            Ok(mesh) => serve(mesh).await.map_or_else(|error| fail(1, &error.to_string()), ExitCode::from),
             Err(error) => fail(4, &error.to_string()),
         }
     })
@@ -40,47 +45,27 @@ fn fail(code: u8, what: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Relays until it is told to stop.
-async fn serve(mesh: Mesh) -> std::io::Result<()> {
+/// Relays until it is told to stop. Answers with the exit code: zero, or that of a second signal, which ends it at once.
+async fn serve(mesh: Mesh) -> std::io::Result<u8> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut events = mesh.events();
     for addr in mesh.local_addrs() {
         writeln!(std::io::stdout(), "listening on {addr}")?;
     }
     info!(name = %mesh.name(), "ready");
-    loop {
-        tokio::select! {
-            () = mesh.ended() => return Err(std::io::Error::other("the node ended without having been told to")),
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
-            notice = events.recv() => match notice {
-                Some(io_tokio::Notice::Event(event)) => tell(&event),
-                Some(io_tokio::Notice::Missed(count)) => warn!(count, "events were missed"),
-                None => return Err(std::io::Error::other("the node ended without having been told to")),
-            },
+    // What happens to links is in the log already.
+    tokio::select! {
+        () = mesh.ended() => return Err(std::io::Error::other("the node ended without having been told to")),
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    info!("stopping");
+    tokio::select! {
+        report = mesh.shutdown(DRAIN) => {
+            info!(?report, "stopped");
+            Ok(0)
         }
-    }
-    if let Ok(report) = mesh.shutdown(DRAIN).await {
-        info!(?report, "stopped");
-    }
-    Ok(())
-}
-
-/// Logs what an operator of a relay wants to see.
-fn tell(event: &Event) {
-    match event {
-        Event::LinkUp { peer, remote, .. } => info!(%peer, remote = &**remote, "link up"),
-        Event::LinkDown { peer, reason } => info!(%peer, %reason, "link down"),
-        Event::KeyConflict { name, pinned, shown } => warn!(%name, %pinned, %shown, "refused: pinned to another key"),
-        Event::IdentityInUse { incarnation } => warn!(%incarnation, "another process uses this server's identity"),
-        Event::StoreFailed => warn!("the data directory cannot be written any more"),
-        Event::LinkFailed { .. }
-        | Event::Message(_)
-        | Event::Done { .. }
-        | Event::Hop { .. }
-        | Event::Reachable { .. }
-        | Event::Unreachable { .. }
-        | Event::Misuse(_) => {}
+        _ = interrupt.recv() => Ok(130),
+        _ = terminate.recv() => Ok(143),
     }
 }

@@ -5,6 +5,11 @@ use std::{fs, io, os::unix::fs::PermissionsExt as _, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use io_tokio::{MeshOptions, NodeName, Psk};
 
+/// Length below which a token can be guessed, in bytes.
+const SHORT: usize = 16;
+/// The token that stands in the template of Majula.
+const PUBLISHED: &str = "default_token";
+
 /// The meeting point of a mesh.
 #[derive(Debug, Parser)]
 #[command(
@@ -39,6 +44,9 @@ pub(crate) struct Run {
     /// A file with the mesh's token, readable by its owner only.
     #[arg(long, value_name = "FILE")]
     token_file: PathBuf,
+    /// Take a token that can be guessed: one of less than 16 characters, or the published default of Majula.
+    #[arg(long)]
+    allow_weak_token: bool,
     /// Where identity and known nodes are kept; without it the server is another one with every start.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -50,7 +58,7 @@ pub(crate) struct Run {
 impl Run {
     /// The options of the relay.
     pub(crate) fn options(self) -> Result<MeshOptions, BadToken> {
-        let psk = token(&self.token_file)?;
+        let psk = token(&self.token_file, self.allow_weak_token)?;
         let mut options = MeshOptions::new(psk).name(self.name);
         for url in &self.listen {
             options = options.listen(url);
@@ -70,6 +78,8 @@ pub(crate) enum BadToken {
     Exposed(PathBuf),
     /// Nothing is in it.
     Empty(PathBuf),
+    /// What is in it can be guessed.
+    Weak(PathBuf),
 }
 
 impl std::fmt::Display for BadToken {
@@ -78,11 +88,16 @@ impl std::fmt::Display for BadToken {
             Self::Unreadable(path, error) => write!(f, "the token file {} cannot be read: {error}", path.display()),
             Self::Exposed(path) => write!(f, "others may read the token: chmod 600 {}", path.display()),
             Self::Empty(path) => write!(f, "the token file {} is empty", path.display()),
+            Self::Weak(path) => write!(
+                f,
+                "the token in {} can be guessed: make one with `node token create`, or add --allow-weak-token",
+                path.display()
+            ),
         }
     }
 }
 
-fn token(path: &PathBuf) -> Result<Psk, BadToken> {
+fn token(path: &PathBuf, allow_weak: bool) -> Result<Psk, BadToken> {
     let unreadable = |error| BadToken::Unreadable(path.clone(), error);
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {
@@ -91,6 +106,7 @@ fn token(path: &PathBuf) -> Result<Psk, BadToken> {
     let text = fs::read_to_string(path).map_err(unreadable)?;
     match text.trim() {
         "" => Err(BadToken::Empty(path.clone())),
+        token if !allow_weak && (token.len() < SHORT || token == PUBLISHED) => Err(BadToken::Weak(path.clone())),
         token => Ok(Psk::from_token(token.as_bytes())),
     }
 }

@@ -158,6 +158,8 @@ pub struct NodeCounts {
     pub dropped_hop_limit: u64,
     /// Inputs that broke the core's contract.
     pub misuse: u64,
+    /// Requests of neighbours that were dropped as too many.
+    pub over_budget: u64,
     /// Frames put on lanes.
     pub frames_out: u64,
     /// Messages whose outcome is awaited.

@@ -14,7 +14,7 @@ use mio::{Poll, Token as MioToken, Waker, net::TcpListener};
 use proto_core::{
     engine::Engine,
     id::Token,
-    node::{Command, Config, Event, Input, Node},
+    node::{Command, Config, Event, Input, Mailbox, Node},
 };
 
 /// Most events and inputs that wait between the application and the node's thread.
@@ -65,12 +65,12 @@ impl Handle {
         self.input(Input::Command { token, command })
     }
 
-    /// Tells the node that the application has taken messages, so that as many more may come.
+    /// Tells the node that the application has taken messages out of a mailbox, so that as many more may come.
     ///
     /// # Errors
     /// If the node has ended.
-    pub fn consumed(&self, messages: u32) -> Result<(), Ended> {
-        self.input(Input::Consumed { messages })
+    pub fn consumed(&self, mailbox: Mailbox, messages: u32) -> Result<(), Ended> {
+        self.input(Input::Consumed { mailbox, messages })
     }
 
     /// What the node tells. Take from it: while much of it waits, the node takes nothing more from its peers.

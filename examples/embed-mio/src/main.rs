@@ -32,7 +32,7 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     writeln!(out, "listening on {}", handle.local_addr())?;
     for event in handle.events() {
         if let Event::Message(message) = event {
-            handle.consumed(1)?;
+            handle.consumed(message.mailbox(), 1)?;
             writeln!(out, "{}: {}", message.from, String::from_utf8_lossy(&message.payload))?;
         }
     }

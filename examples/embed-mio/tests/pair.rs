@@ -54,7 +54,7 @@ fn a_message_arrives_and_its_sender_learns_it() {
         Event::Message(message) => Some(message),
         _ => None,
     });
-    a.consumed(1).unwrap();
+    a.consumed(message.mailbox(), 1).unwrap();
     assert_eq!(message.payload, payload);
     let answer = expect(&b, |event| match event {
         Event::Done { token: Token(1), answer } => Some(answer),

@@ -30,9 +30,10 @@ impl World {
     fn hear(&mut self, id: HostId, event: &Event) {
         let host = &mut self.hosts[id.index()];
         match event {
-            Event::Message(_) => {
-                host.unconsumed += 1;
-                if host.unconsumed == 1 {
+            Event::Message(message) => {
+                let first = host.unconsumed.is_empty();
+                *host.unconsumed.entry(message.mailbox()).or_default() += 1;
+                if first {
                     let at = self.schedule.now() + host.config.consume_after;
                     self.schedule.at(at, Happening::Consume { host: id, life: host.life });
                 }
@@ -47,6 +48,7 @@ impl World {
             | Event::Unreachable { .. }
             | Event::KeyConflict { .. }
             | Event::IdentityInUse { .. }
+            | Event::Unpinned { .. }
             | Event::StoreFailed
             | Event::Misuse(_) => {}
         }
@@ -55,9 +57,10 @@ impl World {
     pub(super) fn consume(&mut self, id: HostId, life: u64) {
         let host = &mut self.hosts[id.index()];
         if host.life == life && host.engine.is_some() {
-            let messages = core::mem::take(&mut host.unconsumed);
-            self.stats.messages_consumed += u64::from(messages);
-            self.tell(id, Input::Consumed { messages });
+            for (mailbox, messages) in core::mem::take(&mut host.unconsumed) {
+                self.stats.messages_consumed += u64::from(messages);
+                self.tell(id, Input::Consumed { mailbox, messages });
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proto_core::{
     error::{CloseReason, Violation},
     id::{Incarnation, NodeName},
-    node::{Answer, Event, Outcome, Send},
+    node::{Answer, Event, Mailbox, Outcome, Send},
 };
 
 use super::*;
@@ -122,6 +122,7 @@ impl Notes {
             | Event::Unreachable { .. }
             | Event::KeyConflict { .. }
             | Event::IdentityInUse { .. }
+            | Event::Unpinned { .. }
             | Event::StoreFailed
             | Event::Misuse(_) => None,
         })
@@ -327,9 +328,9 @@ fn a_message_crosses_the_mesh_and_is_consumed() {
     let asked = world.command(A, send(2, b"hello"));
     let notes = Notes::run(&mut world, secs(6));
     assert_eq!(notes.answers(asked), [Answer::Sent(Outcome::Delivered)]);
-    assert!(
-        notes.inputs.iter().any(|(host, _, input)| *host == HostId(2) && *input == Input::Consumed { messages: 1 })
-    );
+    assert!(notes.inputs.iter().any(
+        |(host, _, input)| *host == HostId(2) && *input == Input::Consumed { mailbox: Mailbox::Node, messages: 1 }
+    ));
     assert_eq!(world.stats().messages_consumed, 1);
 }
 
@@ -342,7 +343,9 @@ fn a_slow_application_lets_its_messages_lie() {
     let notes = Notes::run(&mut world, secs(10));
     let consumed: Vec<_> =
         notes.inputs.iter().filter(|(_, _, input)| matches!(input, Input::Consumed { .. })).collect();
-    let [(B, at, Input::Consumed { messages: 10 })] = consumed[..] else { panic!("{consumed:?}") };
+    let [(B, at, Input::Consumed { mailbox: Mailbox::Node, messages: 10 })] = consumed[..] else {
+        panic!("{consumed:?}")
+    };
     assert!((secs(7)..SimTime::from_millis(7_100)).contains(at), "{at}");
 }
 

@@ -1,11 +1,12 @@
 //! The file of pinned keys: `name ed25519:<64 hex digits>` per line, comments after `#`. Made to be read and, to forget a
-//! node, edited by people.
+//! node, edited by people. `name forgotten` takes back what the lines above it say of that name; such lines go when the
+//! file is next opened, with what they took back.
 //!
-//! Lines are only ever appended. A crash may leave a last line without its end: it was never acknowledged, and is cut
+//! Lines are only ever appended while the node runs. A crash may leave a last line without its end: it was never acknowledged, and is cut
 //! off. Any other line that makes no sense stops the node: leaving it out would unpin a name without a word.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{File, OpenOptions},
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -21,6 +22,7 @@ use super::{
 };
 
 const KEY_PREFIX: &str = "ed25519:";
+const FORGOTTEN: &str = "forgotten";
 
 /// The open file, positioned at its end.
 #[derive(Debug)]
@@ -49,7 +51,12 @@ impl KnownNodes {
             file.seek(io::SeekFrom::End(0)).map_err(failed())?;
         }
         dir::sync_parent(path)?;
-        let pins = parse(path, &text[..whole])?;
+        let text = &text[..whole];
+        let pins = parse(path, text)?;
+        if let Some(rest) = without_forgotten(text) {
+            dir::replace(path, rest.as_bytes())?;
+            file = OpenOptions::new().append(true).open(path).map_err(failed())?;
+        }
         Ok((Self { file }, pins))
     }
 
@@ -61,6 +68,7 @@ impl KnownNodes {
                 Record::Pin { name, key } => {
                     text.push_str(&format!("{name} {KEY_PREFIX}{}\n", hex::encode(&key.0)));
                 }
+                Record::Unpin { name } => text.push_str(&format!("{name} {FORGOTTEN}\n")),
             }
         }
         self.file.write_all(text.as_bytes())?;
@@ -80,12 +88,16 @@ fn parse(path: &Path, text: &str) -> Result<Vec<(NodeName, PublicKey)>, DataErro
     let mut pins: BTreeMap<NodeName, PublicKey> = BTreeMap::new();
     for (index, line) in text.lines().enumerate() {
         let corrupt = |problem| DataError::Corrupt { path: path.to_owned(), line: index + 1, problem };
-        let line = line.split('#').next().unwrap_or("").trim();
+        let line = meaning(line);
         if line.is_empty() {
             continue;
         }
         let (name, key) = line.split_once(' ').ok_or_else(|| corrupt("expected: name ed25519:key"))?;
         let name = NodeName::new(name).map_err(|_| corrupt("not a node name"))?;
+        if key.trim() == FORGOTTEN {
+            pins.remove(&name);
+            continue;
+        }
         let key = key.trim().strip_prefix(KEY_PREFIX).and_then(hex::decode).map(PublicKey);
         let key = key.ok_or_else(|| corrupt("expected ed25519: and 64 hexadecimal digits"))?;
         if pins.insert(name, key).is_some_and(|before| before != key) {
@@ -93,6 +105,26 @@ fn parse(path: &Path, text: &str) -> Result<Vec<(NodeName, PublicKey)>, DataErro
         }
     }
     Ok(pins.into_iter().collect())
+}
+
+/// The text without the lines that forget, and without what they forget; `None` if there is none.
+fn without_forgotten(text: &str) -> Option<String> {
+    let mut forgotten = BTreeSet::new();
+    let mut kept = Vec::new();
+    for line in text.lines().rev() {
+        match meaning(line).split_once(' ') {
+            Some((name, key)) if key.trim() == FORGOTTEN => _ = forgotten.insert(name),
+            Some((name, _)) if forgotten.contains(name) => {}
+            Some(_) | None => kept.push(line),
+        }
+    }
+    let rest = || kept.iter().rev().flat_map(|line| [line, "\n"]).collect();
+    (!forgotten.is_empty()).then(rest)
+}
+
+/// A line without its comment.
+fn meaning(line: &str) -> &str {
+    line.split('#').next().unwrap_or("").trim()
 }
 
 #[cfg(test)]
@@ -123,6 +155,25 @@ mod tests {
         file.append(&[record("d", 4)]).unwrap();
         drop(file);
         assert_eq!(KnownNodes::open(&path).unwrap().1.len(), 4);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_gone_when_the_file_is_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("known_nodes");
+        fs::write(&path, format!("# by hand\na ed25519:{} # old\n", "01".repeat(32))).unwrap();
+        let (mut file, _) = KnownNodes::open(&path).unwrap();
+        let forget = |name: &str| Record::Unpin { name: NodeName::new(name).unwrap() };
+        file.append(&[record("b", 2), forget("a"), record("c", 3), forget("b"), record("a", 9)]).unwrap();
+        drop(file);
+        let (mut file, pins) = KnownNodes::open(&path).unwrap();
+        assert_eq!(pins, [pin("a", 9), pin("c", 3)]);
+        let keys = ["03", "09"].map(|byte| byte.repeat(32));
+        let expected = format!("# by hand\nc ed25519:{}\na ed25519:{}\n", keys[0], keys[1]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        file.append(&[record("d", 4)]).unwrap();
+        drop(file);
+        assert_eq!(KnownNodes::open(&path).unwrap().1.len(), 3);
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl MemoryDisk {
         if !kept.broken {
             match record {
                 Record::Pin { name, key } => kept.pins.push((name, key)),
+                Record::Unpin { name } => kept.pins.retain(|(pinned, _)| *pinned != name),
             }
         }
         !kept.broken

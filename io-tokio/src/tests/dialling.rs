@@ -60,7 +60,7 @@ impl Door {
         let reception = Reception {
             tls,
             limit: Duration::from_secs(1),
-            admission: Arc::new(Admission::new(options)),
+            admission: Arc::new(Admission::new(options, 1_000, [])),
             counters: Arc::clone(&counters),
             arrivals: sender,
         };

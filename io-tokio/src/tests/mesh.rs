@@ -1,6 +1,7 @@
 //! Whole nodes on loopback.
 
 use std::{
+    net::SocketAddr,
     path::Path,
     sync::{
         Arc,
@@ -16,11 +17,14 @@ use proto_core::{
     secure::Psk,
     time::{Time, WallTime},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    net::TcpSocket,
+    time::{Instant, sleep, timeout},
+};
 
 use crate::{
     AdmissionOptions, Events, IncomingError, Mesh, MeshOptions, Notice, SendError, SendOptions, Stopped, TlsOptions,
-    clock::{Clock, SystemClock},
+    clock::{Clock, RuntimeClock, SystemClock},
     net::TokioNet,
 };
 
@@ -226,10 +230,62 @@ async fn what_a_client_left_is_handed_back_and_holds_up_nobody() {
             assert_eq!(b.send_with("a", number, to_desk()).await, Ok(Outcome::Delivered));
         }
         assert_eq!(&desk.recv().await.unwrap().payload[..], b"1");
-        let left: Vec<_> = desk.into_left().into_iter().map(|message| message.payload).collect();
+        let left: Vec<_> = desk.leave().await.into_iter().map(|message| message.payload).collect();
         assert_eq!(left, ["2", "3"]);
     }
     assert_eq!(a.counters().await.unwrap()["messages_discarded"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn whatever_was_accepted_for_a_client_that_leaves_is_handed_back() {
+    let a = start(listening("a")).await;
+    let b = start(options("b").connect(&door(&a))).await;
+    let to_desk = || SendOptions { client: Some("desk".into()), ..SendOptions::default() };
+    let (mut got, mut delivered) = (0, 0);
+    // Which of its sources the node looks at first changes from turn to turn.
+    for _ in 0..12 {
+        let mut desk = a.client("desk").await.unwrap();
+        let (go_on, held) = std::sync::mpsc::channel::<()>();
+        let standing = a.clone();
+        let stand = tokio::spawn(async move { standing.inspect(move |_, _| held.recv().is_ok()).await });
+        let sender = b.clone();
+        let send = tokio::spawn(async move { sender.send_with("a", "ring", to_desk()).await });
+        // The message lies in the socket while the client takes its leave.
+        sleep(Duration::from_millis(20)).await;
+        let leave = tokio::spawn(async move { desk.leave().await.len() });
+        sleep(Duration::from_millis(5)).await;
+        drop(go_on);
+        assert_eq!(stand.await.unwrap(), Ok(false));
+        got += leave.await.unwrap();
+        delivered += usize::from(timeout(LONG, send).await.unwrap().unwrap() == Ok(Outcome::Delivered));
+    }
+    assert!(delivered > 0, "some come in time");
+    assert!(a.incoming().unwrap().try_recv().is_none(), "nothing ends up where nobody looks for it");
+    assert_eq!(got, delivered, "what was delivered was handed over");
+}
+
+#[tokio::test]
+async fn messages_that_nobody_reads_close_no_client() {
+    let mut small = listening("a");
+    small.message.inbox = 4;
+    let a = start(small).await;
+    let [b, c] = [start(options("b").connect(&door(&a))).await, start(options("c").connect(&door(&a))).await];
+    let mut desk = a.client("desk").await.unwrap();
+    let unread = b.sender("a").unwrap();
+    for number in 0..20_u8 {
+        unread.post(vec![number]).await.unwrap();
+    }
+    let full = async { while !a.inspect(|node, _| node.messages().holds_back()).await.unwrap() {} };
+    timeout(LONG, full).await.expect("the node's own mailbox fills");
+    let to_desk = || SendOptions { client: Some("desk".into()), ..SendOptions::default() };
+    for number in 0..20_u8 {
+        assert_eq!(c.send_with("a", vec![number], to_desk()).await, Ok(Outcome::Delivered));
+        assert_eq!(desk.recv().await.unwrap().payload[..], [number]);
+    }
+    let mut incoming = a.incoming().unwrap();
+    for number in 0..20_u8 {
+        assert_eq!(timeout(LONG, incoming.recv()).await.unwrap().unwrap().payload[..], [number]);
+    }
 }
 
 #[tokio::test]
@@ -472,4 +528,41 @@ async fn a_node_behind_an_allow_list_is_out_of_reach_and_the_dialler_sees_why() 
     let (endpoint, why) = b.dial_errors().remove(0);
     assert_eq!(endpoint.to_string(), "tcp://127.0.0.1:1");
     assert!(why.contains("refused"), "{why}");
+}
+
+#[tokio::test]
+async fn strangers_at_the_door_do_not_keep_a_peer_out() {
+    let mut few = listening("a");
+    few.link.accepts_per_sec = 4;
+    let a = start(few).await;
+    let addr = a.local_addrs()[0];
+    let b = start(options("b").connect(&door(&a))).await;
+    reach(&b, "a").await;
+    b.shutdown(LONG).await.unwrap();
+    // From more addresses than anybody counts, and faster than all together may come.
+    let crowd = tokio::spawn(async move {
+        for number in (1..=250).cycle() {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(SocketAddr::from(([127, 0, 7, number], 0))).unwrap();
+            drop(socket.connect(addr).await);
+            sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let refused = async || a.counters().await.unwrap()["accepts_refused_too_fast"];
+    while timeout(LONG, refused()).await.unwrap() < 100 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    // Another node at the address where one was.
+    let c = start(options("c").connect(&door(&a))).await;
+    reach(&c, "a").await;
+    crowd.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_without_links_ends_at_once_when_it_is_told_to() {
+    let a = Mesh::start_on(options("a"), TokioNet, RuntimeClock::new(WallTime(0))).await.unwrap();
+    sleep(Duration::from_millis(300)).await;
+    let begin = Instant::now();
+    a.shutdown(LONG).await.unwrap();
+    assert!(begin.elapsed() <= Duration::from_millis(10), "after {:?}", begin.elapsed());
 }

@@ -24,7 +24,7 @@ const FAMILIES: &[Family] = &[
         "result",
         &[
             ("sent", "messages_sent"),
-            ("delivered", "messages_delivered"),
+            ("received", "messages_delivered"),
             ("refused", "messages_refused"),
             ("unknown", "messages_unknown"),
         ],

@@ -1,6 +1,6 @@
 //! `node check`: everything that is wrong with a configuration, without starting anything.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
@@ -30,10 +30,14 @@ pub(super) struct CheckArgs {
 
 pub(super) fn run(args: &CheckArgs, cx: &Context) -> Result<Exit, Failed> {
     let name = args.file.display().to_string();
-    let loaded = load(&args.file, &args.set, cx)?;
+    let out = cx.output();
+    let loaded = match open(&args.file, &args.set) {
+        Ok(loaded) => loaded,
+        Err(unread) if out.is_text() => return Err(say_unread(&unread, &name, cx)),
+        Err(unread) => return out.json(&unread_document(&unread, &name)).map(|()| Exit::Config),
+    };
     let (errors, warnings) = (loaded.errors(), loaded.warnings());
     let bad = errors > 0 || (args.strict && warnings > 0);
-    let out = cx.output();
     if out.is_text() {
         cx.say(&loaded.text(cx.lang));
         out.text(&format!("{name}: {}", summary(errors, warnings)))?;
@@ -72,18 +76,33 @@ fn document(loaded: &Loaded, name: &str, ok: bool) -> Value {
 }
 
 /// Loads a file; says so if it cannot be read.
-pub(super) fn load(file: &std::path::Path, set: &[String], cx: &Context) -> Result<Loaded, Failed> {
+pub(super) fn load(file: &Path, set: &[String], cx: &Context) -> Result<Loaded, Failed> {
+    open(file, set).map_err(|unread| say_unread(&unread, &file.display().to_string(), cx))
+}
+
+fn open(file: &Path, set: &[String]) -> Result<Loaded, Box<Diagnostic>> {
     let env = environment();
-    match Request::file(file, set, &env) {
-        Ok(request) => Ok(config::load(request)),
-        Err(diagnostic) => {
-            match cx.output().is_text() {
-                true => cx.say(&diagnostic.text(&Sources::default(), cx.lang)),
-                false => cx.say(&self::diagnostic(&diagnostic, &Sources::default()).to_string()),
-            }
-            Err(Failed::Said(Exit::Config))
-        }
+    Request::file(file, set, &env).map(config::load)
+}
+
+fn say_unread(unread: &Diagnostic, name: &str, cx: &Context) -> Failed {
+    match cx.output().is_text() {
+        true => cx.say(&unread.text(&Sources::default(), cx.lang)),
+        false => cx.say(&unread_document(unread, name).to_string()),
     }
+    Failed::Said(Exit::Config)
+}
+
+fn unread_document(unread: &Diagnostic, name: &str) -> Value {
+    let found = [diagnostic(unread, &Sources::default())];
+    json!({
+        "schema": "firelink.check/v1",
+        "file": name,
+        "ok": false,
+        "errors": 1,
+        "warnings": 0,
+        "diagnostics": found,
+    })
 }
 
 /// The environment, as far as it is text.

@@ -1,6 +1,7 @@
 //! `node events`.
 
 use clap::Args;
+use tokio::time::{Instant, timeout_at};
 
 use super::Context;
 use crate::{
@@ -22,8 +23,17 @@ pub(super) struct EventsArgs {
 pub(super) async fn run(args: EventsArgs, cx: &Context) -> Result<Exit, Failed> {
     let out = cx.output();
     let mut client = Client::ask(&cx.target, Op::Events { follow: args.follow }, b"", None).await?;
+    // What happens, happens when it does: the time that was given ends the command, and is not for one event.
+    let end = cx.timeout.map(|timeout| Instant::now() + timeout);
     loop {
-        match client.next().await? {
+        let next = match end {
+            Some(end) => match timeout_at(end, client.next()).await {
+                Ok(next) => next,
+                Err(_) => return Ok(Exit::Done),
+            },
+            None => client.next().await,
+        };
+        match next? {
             (Reply::Item { data, .. }, _) => {
                 let event: EventDoc = read_document(data)?;
                 if out.is_text() {

@@ -22,7 +22,7 @@ pub(super) async fn run(args: FindArgs, cx: &Context) -> Result<Exit, Failed> {
     let op = Op::Find { node: args.node, deadline_ms: cx.deadline_ms() };
     let found: FoundDoc = cx.ask_until_deadline(op, b"").await?.document().await?;
     cx.print(&found, |found| match (found.cost, found.hops) {
-        (Some(cost), Some(hops)) => format!("{}   {hops} hops   cost {cost}", found.id),
+        (Some(cost), Some(hops)) => format!("{}   {}   cost {cost}", found.id, value::hops(hops)),
         (Some(cost), None) => format!("{}   cost {cost}", found.id),
         (None, _) => format!("{}   known, but out of reach", found.id),
     })

@@ -21,15 +21,20 @@ mod run;
 mod send;
 mod status;
 mod stop;
+mod token;
 mod trace;
 mod value;
 mod version;
 
-use std::{env, process::ExitCode};
+use std::{
+    env,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::errors::{Exit, Failed};
+use crate::errors::{Code, Exit, Failed, Lang, Problem};
 
 pub(crate) use context::{Context, Format, Global};
 
@@ -85,6 +90,8 @@ enum Command {
     Events(events::EventsArgs),
     /// The name and the public key of a node
     Id(id::IdArgs),
+    /// Makes the secret that the nodes of a mesh share
+    Token(token::TokenArgs),
     /// Measures what messages cost on this machine
     Bench(bench::BenchArgs),
     /// What an error code means, and what to do
@@ -103,9 +110,14 @@ pub(crate) fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            // A closed pipe is no reason to fail when help was asked for.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.number()));
+            let exit = u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.number());
+            if exit == Exit::Usage.number() && wants_json(env::args()) {
+                usage_as_json(&error);
+            } else {
+                // A closed pipe is no reason to fail when help was asked for.
+                let _ = error.print();
+            }
+            return ExitCode::from(exit);
         }
     };
     let cx = args.global.context(|name| env::var(name).ok());
@@ -116,6 +128,22 @@ pub(crate) fn main() -> ExitCode {
             problem.exit.into()
         }
     }
+}
+
+/// Whether a command line that could not be understood asked for JSON.
+fn wants_json(args: impl Iterator<Item = String>) -> bool {
+    let args: Vec<_> = args.collect();
+    let format = |text: &str| matches!(text, "json" | "jsonl");
+    args.iter().any(|arg| arg == "--json" || arg.strip_prefix("--output=").is_some_and(format))
+        || args.windows(2).any(|pair| matches!(pair[0].as_str(), "-o" | "--output") && format(&pair[1]))
+}
+
+/// A bad command line as a document. Without standard error nobody is left to tell.
+fn usage_as_json(error: &clap::Error) {
+    let text = error.render().to_string();
+    let what = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let problem = Problem::new(Code::E0411, Exit::Usage, what).try_this("--help");
+    let _ = writeln!(io::stderr(), "{}", problem.json(Lang::default()));
 }
 
 fn dispatch(command: Command, cx: &Context) -> Result<Exit, Failed> {
@@ -134,6 +162,7 @@ fn dispatch(command: Command, cx: &Context) -> Result<Exit, Failed> {
         Command::Find(args) => cx.block_on(find::run(args, cx)),
         Command::Events(args) => cx.block_on(events::run(args, cx)),
         Command::Id(args) => cx.block_on(id::run(args, cx)),
+        Command::Token(args) => token::run(&args, cx),
         Command::Bench(args) => bench::run(&args, cx),
         Command::Explain(args) => explain::run(&args, cx),
         Command::Completion(args) => complete::run(&args, cx),

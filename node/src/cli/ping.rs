@@ -21,7 +21,7 @@ pub(super) struct PingArgs {
     #[arg(value_name = "ID", value_parser = value::node, add = ArgValueCandidates::new(complete::reachable_nodes))]
     node: String,
     /// How often
-    #[arg(short, long, default_value_t = 1)]
+    #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
     /// Time between two
     #[arg(long, default_value = "1s", value_parser = value::duration, value_name = "TIME")]
@@ -68,14 +68,16 @@ async fn once(node: &str, cx: &Context) -> Result<PingDoc, Problem> {
 fn show(pong: &PingDoc, cx: &Context) -> Result<(), Failed> {
     let out = cx.output();
     if out.is_text() {
-        let plural = if pong.hops == 1 { "" } else { "s" };
-        out.text(&format!("pong from {}   {} hop{plural}   {}", pong.id, pong.hops, value::micros(pong.rtt_us)))
+        out.text(&format!("pong from {}   {}   {}", pong.id, value::hops(pong.hops), value::micros(pong.rtt_us)))
     } else {
         out.json(&pong.json())
     }
 }
 
 fn summary(sent: u32, times: &[u64]) -> String {
+    if times.is_empty() {
+        return format!("{sent} sent, none received");
+    }
     let (min, max) = (times.iter().min().copied().unwrap_or(0), times.iter().max().copied().unwrap_or(0));
     let mean = times.iter().sum::<u64>() / (times.len() as u64).max(1);
     format!(

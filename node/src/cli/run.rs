@@ -51,7 +51,8 @@ pub(super) fn run(args: RunArgs, cx: &Context) -> Result<Exit, Failed> {
         }
         (None, false) => {
             let what = "`node run` needs a configuration file, or --dev";
-            return Err(Problem::new(Code::E0411, Exit::Usage, what).try_this("node run --dev").into());
+            let problem = Problem::new(Code::E0411, Exit::Usage, what).try_this("node run --dev");
+            return Err(problem.try_this("node config default > cfg.yaml").into());
         }
     };
     if !join.is_empty() {

@@ -34,7 +34,7 @@ fn text(status: &Status) -> String {
 listen  {listen}   admin {admin}
 links   {} up   {} down
 nodes   {} within reach
-msgs    sent {}   delivered {}   refused {}   unknown {}",
+msgs    sent {}   received {}   refused {}   unknown {}",
         status.id,
         status.network,
         status.version,
@@ -43,7 +43,7 @@ msgs    sent {}   delivered {}   refused {}   unknown {}",
         status.links_down,
         status.reachable,
         status.messages_sent,
-        status.messages_delivered,
+        status.messages_received,
         status.messages_refused,
         status.messages_unknown,
     )

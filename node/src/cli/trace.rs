@@ -35,7 +35,8 @@ pub(super) async fn run(args: TraceArgs, cx: &Context) -> Result<Exit, Failed> {
     if trace.reached {
         return Ok(Exit::Done);
     }
-    Err(Problem::new(Code::E0401, Exit::NoRoute, format!("{} did not answer", args.node)).into())
+    let problem = Problem::new(Code::E0401, Exit::NoRoute, format!("{} did not answer", args.node));
+    Err(problem.try_this("node routes").try_this(format!("node find {}", args.node)).into())
 }
 
 fn row(hop: &HopDoc) -> [String; 4] {

@@ -70,6 +70,11 @@ pub(super) fn body(text: String) -> Result<Vec<u8>, Problem> {
     }
 }
 
+/// A number of links for people.
+pub(super) fn hops(hops: u64) -> String {
+    format!("{hops} hop{}", if hops == 1 { "" } else { "s" })
+}
+
 /// Microseconds for people.
 pub(super) fn micros(us: u64) -> String {
     match us {

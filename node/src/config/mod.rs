@@ -20,7 +20,7 @@ mod text;
 mod types;
 
 pub use api::{Api, ApiLimits, ApiMajula, ApiToken, MajulaToken, SlowClient, SlowPolicy};
-pub(crate) use decode::{dial_url, parse_duration};
+pub(crate) use decode::{dial_url, nearest, parse_duration};
 pub use default_file::default_file;
 pub use diagnostic::Diagnostic;
 pub use keys::{KEYS, Key};

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use io_tokio::ACCEPTS_PER_SEC;
 use ipnet::IpNet;
 use proto_core::{
     id::NodeName,
@@ -197,7 +198,7 @@ impl Default for Mesh {
             listen: Vec::new(),
             connect: Vec::new(),
             tls: Tls::default(),
-            link: LinkConfig { max_links: 128, ..LinkConfig::default() },
+            link: LinkConfig { max_links: 128, accepts_per_sec: ACCEPTS_PER_SEC, ..LinkConfig::default() },
             route: RouteConfig::default(),
         }
     }

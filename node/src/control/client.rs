@@ -127,7 +127,7 @@ async fn connect(target: &Target) -> Result<UnixStream, Problem> {
         (_, _) => {
             let names: Vec<_> = found.into_iter().map(|(name, _)| name).collect();
             let what = format!("{} nodes run here: {}", names.len(), names.join(", "));
-            let example = format!("--node {}", names.first().map_or("ID", String::as_str));
+            let example = format!("the same command with --node {}", names.first().map_or("ID", String::as_str));
             Err(Problem::new(Code::E0305, Exit::Usage, what).try_this(example))
         }
     }
@@ -170,6 +170,11 @@ fn nobody(target: &Target) -> Problem {
         Some(node) => format!("no node `{node}` of this user runs here"),
         None => "no node of this user runs here".to_owned(),
     };
+    let others = local_nodes();
+    if target.node.is_some() && !others.is_empty() {
+        return Problem::new(Code::E0304, Exit::NoNode, what)
+            .note(format!("sockets are here of: {}", others.join(", ")));
+    }
     Problem::new(Code::E0304, Exit::NoNode, what).try_this("node run cfg.yaml").try_this("node run --dev")
 }
 

@@ -70,7 +70,7 @@ documents! {
         /// Messages sent by programs here.
         messages_sent: u64,
         /// Messages handed to programs here.
-        messages_delivered: u64,
+        messages_received: u64,
         /// Messages refused.
         messages_refused: u64,
         /// Messages whose outcome nobody knows.

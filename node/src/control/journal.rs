@@ -1,6 +1,8 @@
-//! What happened to the node, kept for `node events`.
+//! What happened to the node, kept for `node events`; and which names were shown with a key that they are not pinned to,
+//! which is why nothing reaches them.
 //!
-//! Bounds: the last [`KEPT`] events; a follower that is [`FOLLOW`] events behind misses the oldest and is told.
+//! Bounds: the last [`KEPT`] events; a follower that is [`FOLLOW`] events behind misses the oldest and is told; the last
+//! [`CONFLICTS_MAX`] names.
 
 use std::{
     collections::VecDeque,
@@ -22,6 +24,9 @@ const KEPT: usize = 1_000;
 /// Events that a follower may be behind.
 const FOLLOW: usize = 1_000;
 
+/// Names remembered with the key they should not have. More: the oldest are forgotten.
+const CONFLICTS_MAX: usize = 256;
+
 /// The journal of one node.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -33,6 +38,8 @@ pub(crate) struct Journal {
 struct Kept {
     events: VecDeque<EventDoc>,
     last: u64,
+    /// Names and what was said of their keys, the oldest first.
+    conflicts: VecDeque<(String, String)>,
 }
 
 impl Journal {
@@ -46,6 +53,7 @@ impl Journal {
         while let Some(notice) = events.recv().await {
             match notice {
                 Notice::Event(event) => {
+                    self.note_key(&event);
                     if let Some((kind, id, text)) = describe(&event) {
                         self.enter(kind, id, text);
                     }
@@ -93,6 +101,39 @@ impl Journal {
         }
     }
 
+    /// What was said of the key of a node that is out of reach, if it was shown with another one than it is pinned to.
+    pub(super) fn conflict(&self, node: &str) -> Option<String> {
+        self.lock().conflicts.iter().find(|(name, _)| name == node).map(|(_, text)| text.clone())
+    }
+
+    /// Remembers a wrong key until the name is reached with the right one.
+    fn note_key(&self, event: &Event) {
+        let (name, conflict) = match event {
+            Event::KeyConflict { name, pinned, shown } => {
+                (name, Some(format!("{name} shows the key {shown}, but is pinned to {pinned}")))
+            }
+            Event::Reachable { node: name, .. } | Event::LinkUp { peer: name, .. } => (name, None),
+            Event::Message(_)
+            | Event::Done { .. }
+            | Event::Hop { .. }
+            | Event::LinkDown { .. }
+            | Event::LinkFailed { .. }
+            | Event::Unreachable { .. }
+            | Event::Unpinned { .. }
+            | Event::IdentityInUse { .. }
+            | Event::StoreFailed
+            | Event::Misuse(_) => return,
+        };
+        let conflicts = &mut self.lock().conflicts;
+        conflicts.retain(|(other, _)| other != name.as_str());
+        if let Some(text) = conflict {
+            if conflicts.len() == CONFLICTS_MAX {
+                conflicts.pop_front();
+            }
+            conflicts.push_back((name.to_string(), text));
+        }
+    }
+
     fn enter(&self, kind: &str, id: Option<String>, text: String) {
         let mut kept = self.lock();
         kept.last += 1;
@@ -128,11 +169,15 @@ fn describe(event: &Event) -> Option<(&'static str, Option<String>, String)> {
         Event::Reachable { node, .. } => ("reachable", Some(node.to_string()), format!("{node} is within reach")),
         Event::Unreachable { node } => ("unreachable", Some(node.to_string()), format!("{node} is out of reach")),
         Event::KeyConflict { name, pinned, shown } => {
-            let text = format!("{}: {name} shows {shown:?}, but is pinned to {pinned:?}", Code::E0203);
+            let text = format!("{}: {name} shows the key {shown}, but is pinned to {pinned}", Code::E0203);
             ("key_conflict", Some(name.to_string()), text)
         }
         Event::IdentityInUse { .. } => {
             ("identity_in_use", None, format!("{}: this node's identity is used by another process", Code::E0204))
+        }
+        Event::Unpinned { name, key } => {
+            let text = format!("{name} is no longer pinned to {key:?}: no room for another name");
+            ("unpinned", Some(name.to_string()), text)
         }
         Event::StoreFailed => ("store_failed", None, format!("{}: nothing is durable any more", Code::E0303)),
         Event::Misuse(misuse) => ("misuse", None, format!("{}: {misuse}", Code::E0310)),

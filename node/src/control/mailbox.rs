@@ -1,7 +1,7 @@
 //! Messages on their way to a `recv`: sent with a window, and kept until the receiver says that it has them. What it
 //! has not when it leaves, the next one gets first.
 //!
-//! A client's queue ends with its receiver: what has arrived in it, and was acknowledged to its sender, is left over too.
+//! A client leaves with its receiver: what was accepted for it until then is left over too.
 //!
 //! Bounds: [`WINDOW`] messages under way per receiver; leftovers for [`MAILBOXES_MAX`] mailboxes, of at most [`LEFT_MAX`]
 //! messages each. Everything else waits in the node's inbox, which holds senders back.
@@ -72,18 +72,18 @@ impl Mailboxes {
             count: count.unwrap_or(u64::MAX),
         };
         let result = delivery.run(lines).await;
-        self.keep(client, delivery);
+        let Delivery { mut incoming, first, unheard, .. } = delivery;
+        let mut left = unheard;
+        left.extend(first);
+        left.extend(incoming.leave().await);
+        self.keep(client, left);
+        // Only now: the next receiver must find the leftovers.
+        drop(incoming);
         result
     }
 
-    fn keep(&self, client: Option<String>, delivery: Delivery<'_>) {
-        let mut left = delivery.unheard;
-        left.extend(delivery.first);
-        // Held until the leftovers are in place: the next receiver, who may come as soon as the queue ends, waits for them.
+    fn keep(&self, client: Option<String>, mut left: VecDeque<Message>) {
         let mut all = self.lock();
-        if client.is_some() {
-            left.extend(delivery.incoming.into_left());
-        }
         if left.len() > LEFT_MAX {
             tracing::warn!(messages = left.len() - LEFT_MAX, ?client, "messages of a receiver that left are dropped");
             left.truncate(LEFT_MAX);

@@ -30,7 +30,11 @@ pub(crate) fn rejected(rejected: Rejected, about: &str) -> Problem {
         Rejected::NoRoute => Problem::new(Code::E0401, Exit::NoRoute, format!("no route to {about}"))
             .try_this("node routes")
             .try_this(format!("node find {}", about.split('/').next().unwrap_or(about))),
-        Rejected::NoSuchClient => problem(Code::E0402, Exit::NotFound),
+        Rejected::NoSuchClient => match about.split_once('/') {
+            Some((node, client)) => problem(Code::E0402, Exit::NotFound)
+                .try_this(format!("node recv --client {client}, at {node}, for as long as messages are to come")),
+            None => problem(Code::E0402, Exit::NotFound),
+        },
         Rejected::ReceiverBusy => problem(Code::E0406, Exit::Failed),
         Rejected::ShuttingDown => problem(Code::E0407, Exit::Failed),
         Rejected::DeadlinePassed => problem(Code::E0411, Exit::Usage).try_this("a longer --timeout"),
@@ -69,6 +73,13 @@ pub(crate) fn incoming(why: IncomingError, mailbox: &str) -> Problem {
         }
         IncomingError::Request(why) => request(why, mailbox),
     }
+}
+
+/// A node that nothing reaches because it shows another key than the one its name is pinned to.
+pub(super) fn wrong_key(node: &str, conflict: String) -> Problem {
+    let what = format!("{node} is not let in: its key is not the one that its name is pinned to");
+    let problem = Problem::new(Code::E0203, Exit::Integrity, what).note(conflict);
+    problem.try_this(format!("restore the identity file of {node}, or give it a new name"))
 }
 
 /// The node is over.

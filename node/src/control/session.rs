@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use io_tokio::{DeliveryReport, Hop, Mesh, Outcome, Receiver, SendOptions};
-use proto_core::{id::NodeAddr, limits};
+use proto_core::{error::Rejected, id::NodeAddr, limits};
 use serde_json::Value;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -16,6 +16,7 @@ use super::{
     journal::Journal, mailbox::Mailboxes, refusal, views,
 };
 use crate::{
+    config::nearest,
     errors::{Code, Exit, Problem},
     run::Readiness,
 };
@@ -132,7 +133,7 @@ impl Session {
             links_down: peers.peers.len() as u64 - up,
             reachable: routes.routes.len() as u64,
             messages_sent: count("messages_sent"),
-            messages_delivered: count("messages_delivered"),
+            messages_received: count("messages_delivered"),
             messages_refused: count("messages_refused"),
             messages_unknown: count("messages_unknown"),
         })
@@ -144,12 +145,11 @@ impl Session {
 
     /// Asks a node for an answer.
     pub(crate) async fn ping(&self, node: &str, deadline: Duration) -> Result<PingDoc, Problem> {
-        let silent = || {
-            let what = format!("{node} did not answer within {deadline:?}");
-            Problem::new(Code::E0401, Exit::NoRoute, what).try_this(format!("node trace {node}"))
+        let hop = match self.mesh.ping_within(node, deadline).await {
+            Ok(Some(hop)) => hop,
+            Ok(None) => return Err(self.explain(self.silent(node, deadline).await, node).await),
+            Err(why) => return Err(self.explain(refusal::request(why, node), node).await),
         };
-        let hop = self.mesh.ping_within(node, deadline).await;
-        let hop = hop.map_err(|why| refusal::request(why, node))?.ok_or_else(silent)?;
         Ok(PingDoc { id: hop.name.to_string(), rtt_us: micros(hop.rtt), hops: u64::from(hop.hop) })
     }
 
@@ -162,7 +162,9 @@ impl Session {
         let outcome = self.mesh.send_with(node, body, options).await.map_err(|why| refusal::send(why, &receiver))?;
         match outcome {
             Outcome::Delivered => Ok(Receipt { id: receiver, outcome: "delivered".to_owned(), ..Receipt::default() }),
-            Outcome::Rejected(_) | Outcome::Unknown => Err(refusal::outcome(outcome, &receiver)),
+            Outcome::Rejected(_) | Outcome::Unknown => {
+                Err(self.explain(refusal::outcome(outcome, &receiver), node).await)
+            }
         }
     }
 
@@ -176,8 +178,14 @@ impl Session {
 
     /// Asks every node on the way to one.
     pub(crate) async fn trace(&self, node: &str, deadline: Duration) -> Result<TraceDoc, Problem> {
-        let hops = self.mesh.trace_within(node, deadline).await.map_err(|why| refusal::request(why, node))?;
+        let hops = match self.mesh.trace_within(node, deadline).await {
+            Ok(hops) => hops,
+            Err(why) => return Err(self.explain(refusal::request(why, node), node).await),
+        };
         let reached = hops.iter().any(|hop| hop.last);
+        if let (false, Some(conflict)) = (reached, self.journal.conflict(node)) {
+            return Err(refusal::wrong_key(node, conflict));
+        }
         Ok(TraceDoc { reached, hops: hops.iter().map(hop_document).collect() })
     }
 
@@ -188,8 +196,45 @@ impl Session {
             Problem::new(Code::E0410, Exit::NotFound, what).try_this("node routes")
         };
         let found = self.mesh.find_node_within(node, deadline).await;
-        let found = found.map_err(|why| refusal::request(why, node))?.ok_or_else(unknown)?;
+        let found = match found.map_err(|why| refusal::request(why, node))? {
+            Some(found) => found,
+            None => return Err(self.explain(unknown(), node).await),
+        };
         Ok(FoundDoc { id: found.name.to_string(), cost: found.cost.map(u64::from), hops: found.hops.map(u64::from) })
+    }
+
+    /// A node that was asked and said nothing: because there is no way to it, or although there is one.
+    async fn silent(&self, node: &str, deadline: Duration) -> Problem {
+        if self.names().await.iter().any(|name| name == node) {
+            let what = format!("{node} did not answer within {deadline:?}");
+            return Problem::new(Code::E0401, Exit::NoRoute, what).try_this(format!("node trace {node}"));
+        }
+        refusal::rejected(Rejected::NoRoute, node).note(format!("none came up within {deadline:?}"))
+    }
+
+    /// The problem with what this node knows about it: a wrong key that explains why there is no way to the node, or a
+    /// node with a similar name.
+    async fn explain(&self, problem: Problem, node: &str) -> Problem {
+        if problem.exit == Exit::NoRoute
+            && let Some(conflict) = self.journal.conflict(node)
+        {
+            return refusal::wrong_key(node, conflict);
+        }
+        if !matches!(problem.code, Code::E0401 | Code::E0410) {
+            return problem;
+        }
+        let names = self.names().await;
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        match nearest(node, &names) {
+            Some(near) if !names.contains(&node) => problem.note(format!("did you mean `{near}`?")),
+            Some(_) | None => problem,
+        }
+    }
+
+    /// The nodes within reach, and this one.
+    async fn names(&self) -> Vec<String> {
+        let routes = views::routes(&self.mesh).await.unwrap_or_default();
+        routes.routes.into_iter().map(|route| route.id).chain([self.mesh.name().to_string()]).collect()
     }
 
     async fn stop(&self, deadline_ms: Option<u64>) -> Answered {

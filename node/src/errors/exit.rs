@@ -67,3 +67,33 @@ impl From<Exit> for ExitCode {
         Self::from(exit.number())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, path::Path};
+
+    #[test]
+    fn the_table_for_users_has_every_code() {
+        let all = [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Config,
+            Exit::CannotStart,
+            Exit::NoNode,
+            Exit::NotAuthorised,
+            Exit::NotFound,
+            Exit::NoRoute,
+            Exit::Unknown,
+            Exit::Conflict,
+            Exit::Partial,
+            Exit::Integrity,
+            Exit::Interrupted,
+            Exit::Terminated,
+        ];
+        let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/CLI.md")).unwrap();
+        let codes = page.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |")?.0.parse().ok());
+        assert_eq!(codes.collect::<Vec<u8>>(), all.map(Exit::number));
+    }
+}

@@ -2,18 +2,20 @@
 //!
 //! Nothing secret is ever passed to it: secrets have a type that prints nothing.
 
-use std::{fs, io, path::Path};
+mod rolling;
 
-use logroller::{LogRoller, LogRollerBuilder, Rotation, RotationSize};
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use std::io::{self, Write as _};
+
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::{
-    config::{Log, LogFile, LogFormat},
+    config::{Log, LogFormat},
     errors::{Code, Exit, Problem},
 };
+use rolling::Rolling;
 
-/// Lines that wait to be written. More are dropped rather than hold the node up, and counted by the writer.
+/// Lines that wait to be written. More are dropped rather than hold the node up, and the last line says how many.
 const LINES_WAITING: usize = 65_536;
 
 /// What a run wants of its log beside the configuration.
@@ -31,7 +33,22 @@ pub(crate) struct Wishes {
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Guard {
-    _worker: WorkerGuard,
+    worker: Option<WorkerGuard>,
+    dropped: ErrorCounter,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.worker.take());
+        let lines = self.dropped.dropped_lines();
+        if lines > 0 {
+            // Without standard error nobody is left to tell.
+            let _ = writeln!(
+                io::stderr(),
+                "{lines} lines of the log were dropped: they came faster than they were written"
+            );
+        }
+    }
 }
 
 /// Starts the log of this process.
@@ -51,8 +68,12 @@ pub(crate) fn start(log: &Log, wishes: Wishes) -> Result<Guard, Problem> {
     let filter = EnvFilter::try_new(&filter).map_err(|why| failed(format!("log filter `{filter}`: {why}")))?;
     let (writer, worker) = match &log.file {
         None => non_blocking(io::stderr()),
-        Some(file) => non_blocking(roller(file).map_err(failed)?),
+        Some(file) => {
+            let rolling = Rolling::open(file).map_err(|why| failed(format!("{}: {why}", file.path.display())))?;
+            non_blocking(rolling)
+        }
     };
+    let dropped = writer.error_counter();
     let colour = wishes.colour && log.file.is_none();
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour).with_target(wishes.verbose > 0);
     let lines: Box<dyn Layer<Registry> + Send + Sync> = match log.format {
@@ -60,22 +81,19 @@ pub(crate) fn start(log: &Log, wishes: Wishes) -> Result<Guard, Problem> {
         LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     };
     tracing_subscriber::registry().with(lines).try_init().map_err(|why| failed(why.to_string()))?;
-    Ok(Guard { _worker: worker })
+    log_panics();
+    Ok(Guard { worker: Some(worker), dropped })
+}
+
+/// A panic is a line of the log like any other: in its file, and in its format.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let what = panic.payload_as_str().unwrap_or("no message");
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(at, "panicked: {what}");
+    }));
 }
 
 fn non_blocking(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
     NonBlockingBuilder::default().buffered_lines_limit(LINES_WAITING).lossy(true).finish(writer)
-}
-
-fn roller(file: &LogFile) -> Result<LogRoller, String> {
-    let folder = file.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = file.path.file_name().ok_or_else(|| format!("{} names no file", file.path.display()))?;
-    let said = |why: &dyn std::fmt::Display| format!("{}: {why}", file.path.display());
-    fs::create_dir_all(folder).map_err(|why| said(&why))?;
-    LogRollerBuilder::new(folder, Path::new(name))
-        .rotation(Rotation::SizeBased(RotationSize::Bytes(file.max_size)))
-        .max_keep_files(file.keep)
-        .file_mode(0o640)
-        .build()
-        .map_err(|why| said(&why))
 }

@@ -52,7 +52,7 @@ impl Dev {
 node: {{ id: {}, data_dir: {:?} }}
 mesh:
   network: dev
-  auth: {{ tokens: [ {{ env: {TOKEN_VARIABLE} }} ] }}
+  auth: {{ tokens: [ {{ env: {TOKEN_VARIABLE} }} ], allow_weak_tokens: true }}
   listen: [\"tcp://127.0.0.1:{USUAL_PORT}\"]
 log: {{ level: warn }}
 ",

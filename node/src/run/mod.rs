@@ -60,18 +60,25 @@ pub(crate) fn run(start: Start, cx: &Context) -> Result<Exit, Failed> {
 }
 
 async fn live(start: Start, cx: &Context) -> Result<Exit, Failed> {
-    let mut signals = Signals::new()?;
-    let (stop, mut stops) = mpsc::channel(16);
+    let signals = Signals::new()?;
+    let (stop, stops) = mpsc::channel(16);
     let running = start::start(start, stop).await?;
     running.announce(cx);
     notify::ready();
     info!(id = %running.session.mesh.name(), "ready");
+    attend(running, stops, signals).await
+}
+
+/// Waits for a reason to end, and ends. A node that ends on its own is a failure: whoever started the process must see it.
+async fn attend(mut running: Running, mut stops: mpsc::Receiver<Stop>, mut signals: Signals) -> Result<Exit, Failed> {
     let stop = loop {
         tokio::select! {
             () = running.session.mesh.ended() => {
                 error!("the node ended without having been told to");
+                running.tasks.shutdown().await;
                 let what = "the node ended without having been told to";
-                return Err(Problem::new(Code::E0310, Exit::Failed, what).into());
+                let problem = Problem::new(Code::E0310, Exit::Failed, what);
+                return Err(problem.note("its log says why, in a line with `panicked`").into());
             }
             // The sender lives in the session.
             stop = stops.recv() => break stop,
@@ -88,7 +95,7 @@ async fn live(start: Start, cx: &Context) -> Result<Exit, Failed> {
 
 /// Ends in order, unless told again.
 async fn drain(running: Running, stop: Option<Stop>, mut signals: Signals) -> Exit {
-    let Running { session, tasks, api, readiness, dev } = running;
+    let Running { session, mut tasks, api, readiness, dev } = running;
     readiness.drain();
     let deadline = stop.as_ref().and_then(|stop| stop.deadline).unwrap_or(DRAIN);
     info!(?deadline, "stopping");
@@ -121,8 +128,34 @@ async fn drain(running: Running, stop: Option<Stop>, mut signals: Signals) -> Ex
             exit
         }
     };
-    drop(tasks);
+    // With them goes the control socket.
+    tasks.shutdown().await;
     drop(dev);
     drop(Arc::into_inner(session));
     exit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Admin, AuthMode};
+
+    #[tokio::test]
+    async fn a_node_that_ends_on_its_own_is_a_failure_of_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config { admin: Admin { listen: None }, ..Config::default() };
+        config.mesh.auth.mode = AuthMode::Open;
+        config.node.data_dir = Some(folder.path().join("data"));
+        config.node.identity_file = "identity.key".into();
+        config.control.socket = Some(folder.path().join("node.sock"));
+        let (stop, stops) = mpsc::channel(1);
+        let running = start::start(Start { config, join: Vec::new(), dev: None }, stop).await.unwrap();
+        // Behind the back of the process, as if its engine had failed.
+        running.session.mesh.shutdown(Duration::ZERO).await.unwrap();
+        let ended = attend(running, stops, Signals::new().unwrap()).await;
+        let Err(Failed::Problem(problem)) = ended else { panic!("not a failure: {ended:?}") };
+        assert_eq!((problem.code, problem.exit.number()), (Code::E0310, 1));
+        assert!(problem.what.contains("without having been told to"), "{}", problem.what);
+        assert!(!folder.path().join("node.sock").exists(), "nobody finds a node that is gone");
+    }
 }

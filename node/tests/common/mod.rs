@@ -186,6 +186,21 @@ impl Running {
         assert!(status.success());
     }
 
+    /// Has it stand still, and waits until it does.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+        let begin = now();
+        let threads = format!("/proc/{}/task", self.pid());
+        let stands = |thread: fs::DirEntry| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+        };
+        while !fs::read_dir(&threads).unwrap().all(|thread| stands(thread.unwrap())) {
+            assert!(begin.elapsed() < Duration::from_secs(10), "it does not stand still");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Waits for its end, for ten seconds, and answers with the exit code.
     pub(crate) fn wait(mut self) -> i32 {
         let mut child = self.child.take().unwrap();

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use proto_core::{
     engine::{Engine, Turn},
     id::{ChannelId, Incarnation, NodeName, Token},
-    node::{ChannelEvent, Command, Config, Endpoint, Event, Input, Node, Output, Peer, Send},
+    node::{ChannelEvent, Command, Config, Endpoint, Event, Input, Mailbox, Node, Output, Peer, Send},
     secure::{Identity, Provider, Psk},
     time::Time,
 };
@@ -139,7 +139,7 @@ impl Line {
         }
         self.seats[node].outputs = outputs;
         if consumed > 0 {
-            self.tell(node, Input::Consumed { messages: consumed });
+            self.tell(node, Input::Consumed { mailbox: Mailbox::Node, messages: consumed });
         }
         (before, after)
     }

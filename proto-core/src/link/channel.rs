@@ -406,7 +406,6 @@ impl Channel {
                 | Kind::Summary
                 | Kind::Want
                 | Kind::Find
-                | Kind::Reset
                 | Kind::Probe
                 | Kind::ProbeReply => emplace(fx, || Effect::Frame { link, frame }),
                 Kind::Ping => {
@@ -484,7 +483,6 @@ fn greeted(own: &Own, frame: &Encoded) -> Progress {
         | Kind::Find
         | Kind::Data
         | Kind::Ack
-        | Kind::Reset
         | Kind::Probe
         | Kind::ProbeReply => Err(Violation::Unexpected { kind: frame.kind() as u8 }),
     };

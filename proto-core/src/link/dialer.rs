@@ -235,7 +235,7 @@ impl Dialer {
         let pause = if lasting {
             self.backoff.longest(cx.rng)
         } else if stable && reason != CloseReason::Superseded {
-            Duration::ZERO
+            self.backoff.first(cx.rng)
         } else {
             self.endpoint = (self.endpoint + 1) % self.peer.endpoints.len().max(1);
             self.backoff.next(cx.rng)

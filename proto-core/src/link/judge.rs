@@ -7,6 +7,7 @@ use crate::{
     cx::Cx,
     error::CloseReason,
     id::NodeName,
+    limits::LINKS_MAX,
     probe::Counter,
     secure::{PeerIdentity, PinConflict, Pins},
     wire::v1::Hello,
@@ -42,7 +43,7 @@ impl Links {
         peer: &PeerIdentity,
         fx: &mut Vec<Effect>,
     ) {
-        match self.objection(pins, link, peer, fx) {
+        match self.objection(cx, pins, link, peer, fx) {
             Some(reason) => self.end(cx, link, End::of(reason), fx),
             None => {
                 let Some(channel) = self.channels.get_mut(link.retag()) else { return };
@@ -63,6 +64,7 @@ impl Links {
             dialled_by_lower: channel.origin.dialer.is_some() == (self.own.addr < addr),
             order: channel.origin.order,
         };
+        let full = self.is_full();
         let rival = self.live.get(&addr).and_then(|&old| Some((old, self.channels.get_mut(old.retag())?.live_mut()?)));
         match rival {
             Some((old, live)) if live.rank > rank => {
@@ -79,7 +81,7 @@ impl Links {
                 self.end(cx, old, End { replaced: true, ..End::of(reason) }, fx);
                 self.bring_up(cx, link, rank, fx);
             }
-            None if self.live.len() >= self.own.link.max_links => {
+            None if full => {
                 self.end(cx, link, End::of(CloseReason::TooManyLinks), fx);
             }
             None => self.bring_up(cx, link, rank, fx),
@@ -110,6 +112,7 @@ impl Links {
     /// Why this peer may not link; `None` if it may.
     fn objection(
         &mut self,
+        cx: &Cx<'_>,
         pins: &mut Pins,
         link: LinkId,
         peer: &PeerIdentity,
@@ -128,7 +131,11 @@ impl Links {
         if !self.own.allow.permits(name) {
             return Some(CloseReason::NotAllowed);
         }
-        match pins.check_proven(name, *key) {
+        // Before anything is remembered of it.
+        if self.is_full() && !self.live.contains_key(&name.addr()) {
+            return Some(CloseReason::TooManyLinks);
+        }
+        match pins.check_proven(cx.now, name, *key) {
             Ok(()) => {}
             Err(PinConflict::OtherKey { pinned }) => {
                 fx.push(Effect::KeyConflict { name: name.clone(), pinned, shown: *key });
@@ -145,6 +152,11 @@ impl Links {
         let addr = name.addr();
         let has_one = self.live.contains_key(&addr) || self.greeting.contains_key(&addr);
         (dialer.is_some() && has_one).then_some(CloseReason::Superseded)
+    }
+
+    /// Whether as many links are up as may be.
+    fn is_full(&self) -> bool {
+        self.live.len() >= self.own.link.max_links.min(LINKS_MAX)
     }
 
     fn bring_up(&mut self, cx: &mut Cx<'_>, link: LinkId, rank: Rank, fx: &mut Vec<Effect>) {

@@ -4,7 +4,8 @@
 //! and then it is up, unless another link to the same node ranks higher. At most one link to a node is up at any time,
 //! and only that one delivers.
 //!
-//! Bounds: [`LINKS_MAX`] channels; what comes beyond is closed at once, as is what the [`Gate`] does not let in.
+//! Bounds: [`CHANNELS_MAX`] channels; what comes beyond is closed at once, as is what the [`Gate`] does not let in. When as
+//! many links are up as may be, only who has one already gets another, in its place: that a handshake has to prove first.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -32,7 +33,7 @@ use crate::{
     cx::Cx,
     error::{CloseReason, DropReason, Misuse, Rejected},
     id::{ChannelId, DialId, NodeAddr, NodeName},
-    limits::{LINKS_MAX, REFUSED_MAX},
+    limits::{CHANNELS_MAX, REFUSED_MAX},
     node::{Config, Peer},
     probe::Counter,
     rng::Secrets,
@@ -79,7 +80,7 @@ impl Links {
     pub fn new(config: &Config, secrets: Secrets) -> Self {
         Self {
             own: Own::new(config),
-            channels: Arena::with_limit(LINKS_MAX),
+            channels: Arena::with_limit(CHANNELS_MAX),
             live: BTreeMap::new(),
             greeting: BTreeMap::new(),
             dialers: Dialers::new(&config.peers, &config.link),
@@ -311,8 +312,7 @@ impl Links {
 
     fn accepted(&mut self, cx: &mut Cx<'_>, opened: Opened, fx: &mut Vec<Effect>) {
         cx.probe.count(Counter::Accepted);
-        let full = self.channels.is_full() || self.live.len() >= self.own.link.max_links;
-        if self.shut || full || !self.gate.enter(cx.now) {
+        if self.shut || self.channels.is_full() || !self.gate.enter(cx.now) {
             cx.probe.count(Counter::AcceptsRefused);
             self.refuse(opened.channel, fx);
             return;

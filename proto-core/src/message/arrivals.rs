@@ -2,15 +2,12 @@
 //!
 //! A flow begins with the first message from a node and is forgotten after [`FLOW_IDLE`](crate::limits::FLOW_IDLE) without
 //! any. Flows that wait for room in the inbox take turns, one message each. Answers are gathered, and go out at the next
-//! timeout, which is due at once: one acknowledgement for all that came in between. A sender that was told to stop is told
-//! to go on when a quarter of the inbox is free.
+//! timeout, which is due at once: one acknowledgement for all that came in between. A sender is told to stop while one of
+//! its messages waits for room, and to go on with the acknowledgement of the last one that did.
 //!
-//! Bounds: [`FLOWS_IN_MAX`] flows, and as many resets between two timeouts; the rest gets no answer and tries again.
+//! Bounds: [`FLOWS_IN_MAX`] flows; the rest gets no answer and tries again.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::Bytes;
 
@@ -31,7 +28,7 @@ use crate::{
     probe::Counter,
     time::Time,
     timers::earlier,
-    wire::{Frame, Kind, v1},
+    wire::v1,
 };
 
 /// All that this node receives. See the module's first lines.
@@ -45,12 +42,8 @@ pub(super) struct Arrivals {
     turns: VecDeque<Source>,
     /// Flows with an acknowledgement due.
     acks: Vec<Handle<Inflow>>,
-    /// Senders that believe in another life of this node, with their own.
-    resets: BTreeMap<NodeAddr, Incarnation>,
     /// Since when answers are due.
     answers_due: Option<Time>,
-    /// Flows whose sender was told to stop.
-    stopped: BTreeSet<Handle<Inflow>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,9 +62,7 @@ impl Arrivals {
             local: Local::new(),
             turns: VecDeque::new(),
             acks: Vec::new(),
-            resets: BTreeMap::new(),
             answers_due: None,
-            stopped: BTreeSet::new(),
         }
     }
 
@@ -81,12 +72,8 @@ impl Arrivals {
             env.probe.count(Counter::DroppedMalformed);
             return;
         }
-        let from = data.transit.src;
         if data.dst_incarnation != env.me.incarnation {
-            if self.resets.len() < FLOWS_IN_MAX {
-                self.resets.insert(from, data.src_incarnation);
-                self.answers_due.get_or_insert(env.now);
-            }
+            env.probe.count(Counter::OtherLife);
             return;
         }
         let Some(handle) = self.flow(env, data) else { return };
@@ -128,44 +115,32 @@ impl Arrivals {
                 }
             }
         }
-        if self.inbox.has_recovered() {
-            for handle in core::mem::take(&mut self.stopped) {
-                self.ack_later(handle, env.now);
-            }
-        }
     }
 
     /// Acts on deadlines that have come.
     pub(super) fn handle_timeout(&mut self, env: &mut Env<'_>) {
         self.local.expire(env);
+        if self.patience_ends().is_some_and(|end| end <= env.now) {
+            self.serve(env);
+        }
         if self.answers_due.take().is_none() {
             return;
         }
-        let window = self.inbox.window();
         let mut acks = core::mem::take(&mut self.acks);
         for handle in acks.drain(..) {
             let Some(flow) = self.flows.get_mut(handle) else { continue };
             flow.ack_due = false;
+            let window = self.inbox.window(env.now, flow.waits());
             env.forward(flow.from(), flow.path(), flow.ack(env.me, window));
-            if window == 0 {
-                self.stopped.insert(handle);
-            }
         }
         self.acks = acks;
-        while let Some((node, life)) = self.resets.pop_first() {
-            let path = env.me.path_to(node);
-            let transit = env.me.transit(node, path);
-            let reset = v1::Reset { transit, incarnation: env.me.incarnation, dst_incarnation: life };
-            env.forward(node, path, Frame::new(Kind::Reset, &reset));
-        }
     }
 
     /// The next deadline and what for.
     pub(super) fn poll_timeout(&self) -> Option<(Time, &'static str)> {
-        earlier(
-            self.answers_due.map(|due| (due, "message: answers")),
-            self.local.next_due().map(|due| (due, "message: deadline")),
-        )
+        let local = self.local.next_due().map(|due| (due, "message: deadline"));
+        let unattended = self.patience_ends().map(|due| (due, "message: unattended mailbox"));
+        earlier(earlier(self.answers_due.map(|due| (due, "message: answers")), local), unattended)
     }
 
     /// A node is within reach, in this life. What waits of a later one, which its advert does not know, is dropped.
@@ -180,12 +155,16 @@ impl Arrivals {
     pub(super) fn sweep(&mut self, now: Time) {
         let idle = self.flows.iter().filter(|(_, flow)| flow.is_idle(now)).map(|(handle, _)| handle);
         for handle in idle.collect::<Vec<_>>() {
-            self.stopped.remove(&handle);
             if let Some(flow) = self.flows.remove(handle) {
                 self.by_node.remove(&flow.from());
                 flow.forget(&mut self.inbox);
             }
         }
+    }
+
+    /// Whether something waits for room in the node's own mailbox.
+    pub(super) fn holds_back(&self) -> bool {
+        !self.turns.is_empty()
     }
 
     /// Whether there is no flow.
@@ -242,6 +221,11 @@ impl Arrivals {
             self.ack_later(handle, env.now);
         }
         served
+    }
+
+    /// When what waits for the node's own mailbox is refused, unless something is taken out of it.
+    fn patience_ends(&self) -> Option<Time> {
+        self.inbox.patience_ends().filter(|_| self.holds_back())
     }
 
     fn ack_later(&mut self, handle: Handle<Inflow>, now: Time) {

@@ -1,18 +1,25 @@
-//! What the application takes: room in its inbox, and the clients that messages may be for.
+//! What the application takes: room in its mailboxes, and the clients that messages may be for.
 //!
-//! A message handed to the application holds a place until it is consumed. Without a free place messages wait with the
-//! flow they came in, and their senders' windows close. Bounds: `config.message.inbox` places, [`INBOX_BYTES`] in them and
-//! one payload more, [`CLIENTS_MAX`] clients, [`INBOX_WAITING_BYTES`] held back by all flows together.
+//! A message handed to the application holds a place in a mailbox until it is consumed. The node's own mailbox and those
+//! of its clients share no room, so none of them closes another. A message for a client whose mailbox is full is refused.
+//! Without a free place in the node's own, messages wait with the flow they came in, and the windows of their senders
+//! close; but what comes after them in their flow waits as well, so that lasts only while somebody takes messages out: a
+//! mailbox that stays full for [`INBOX_PATIENCE`] is unattended, and refuses until something is taken out of it.
+//!
+//! Bounds: `config.message.inbox` places, [`INBOX_BYTES`] in them and one payload more, each for the node itself and for
+//! its [`Clients`]; [`INBOX_WAITING_BYTES`] held back by all flows together.
 
-use alloc::{
-    collections::{BTreeSet, VecDeque},
-    sync::Arc,
+use alloc::sync::Arc;
+
+use super::{
+    clients::{Clients, Shelved},
+    shelf::Shelf,
 };
-
 use crate::{
     error::Rejected,
-    limits::{CLIENT_NAME_MAX, CLIENTS_MAX, FLOW_WINDOW, INBOX_BYTES, INBOX_WAITING_BYTES},
-    node::MessageConfig,
+    limits::{FLOW_WINDOW, INBOX_BYTES, INBOX_PATIENCE, INBOX_WAITING_BYTES, INBOX_WINDOW_MIN},
+    node::{Client, Mailbox, MessageConfig},
+    time::Time,
     wire::v1::RefusalCode,
 };
 
@@ -20,12 +27,13 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Inbox {
     places: usize,
-    /// The length of every message that was handed over and not consumed, in order.
-    taken: VecDeque<usize>,
-    bytes: usize,
+    /// The node's own mailbox.
+    own: Shelf,
+    /// Since when a message had to wait for it and nothing was taken out.
+    stuck: Option<Time>,
+    clients: Clients,
     max_payload: usize,
     draining: bool,
-    clients: BTreeSet<Arc<str>>,
     waiting_bytes: usize,
 }
 
@@ -33,7 +41,7 @@ pub(super) struct Inbox {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
     /// It takes it; for this client.
-    Taken(Option<Arc<str>>),
+    Taken(Option<Client>),
     /// It never will.
     Refused(RefusalCode),
     /// It has no room now.
@@ -43,44 +51,54 @@ pub(super) enum Admission {
 impl Inbox {
     /// Empty, without clients.
     pub(super) fn new(config: &MessageConfig) -> Self {
+        let places = config.inbox.max(1);
         Self {
-            places: config.inbox.max(1),
-            taken: VecDeque::new(),
-            bytes: 0,
+            places,
+            own: Shelf::default(),
+            stuck: None,
+            clients: Clients::new(places),
             max_payload: config.max_payload,
             draining: false,
-            clients: BTreeSet::new(),
             waiting_bytes: 0,
         }
     }
 
     /// Takes a place for a message, if the application wants it and has room.
-    pub(super) fn admit(&mut self, to_client: &str, len: usize) -> Admission {
+    pub(super) fn admit(&mut self, now: Time, to_client: &str, len: usize) -> Admission {
         if self.draining {
             return Admission::Refused(RefusalCode::ShuttingDown);
         }
         if len > self.max_payload {
             return Admission::Refused(RefusalCode::TooLarge);
         }
-        let client = match to_client {
-            "" => None,
-            name => match self.clients.get(name) {
-                Some(client) => Some(client.clone()),
-                None => return Admission::Refused(RefusalCode::NoSuchClient),
-            },
-        };
-        if self.is_full() {
+        if !to_client.is_empty() {
+            return match self.clients.put(to_client, len) {
+                Shelved::Yes(client) => Admission::Taken(Some(client)),
+                Shelved::Full => Admission::Refused(RefusalCode::ReceiverBusy),
+                Shelved::Nobody => Admission::Refused(RefusalCode::NoSuchClient),
+            };
+        }
+        if self.is_unattended(now) {
+            return Admission::Refused(RefusalCode::ReceiverBusy);
+        }
+        if self.own.messages() >= self.places || self.own.bytes() >= INBOX_BYTES {
+            self.stuck.get_or_insert(now);
             return Admission::Full;
         }
-        self.taken.push_back(len);
-        self.bytes += len;
-        Admission::Taken(client)
+        self.own.put(len);
+        Admission::Taken(None)
     }
 
     /// The application has taken messages out.
-    pub(super) fn consumed(&mut self, messages: u32) {
-        for len in self.taken.drain(..self.taken.len().min(messages as usize)) {
-            self.bytes -= len;
+    pub(super) fn consumed(&mut self, mailbox: Mailbox, messages: u32) {
+        match mailbox {
+            Mailbox::Node => {
+                self.own.give_back(messages as usize);
+                if messages > 0 {
+                    self.stuck = None;
+                }
+            }
+            Mailbox::Client(client) => self.clients.consumed(client, messages as usize),
         }
     }
 
@@ -94,32 +112,28 @@ impl Inbox {
     /// # Errors
     /// [`Rejected::Busy`] if there are too many, [`Rejected::NoSuchClient`] if no client can have this name.
     pub(super) fn set_client(&mut self, client: Arc<str>, present: bool) -> Result<(), Rejected> {
-        if !present {
-            self.clients.remove(&client);
-        } else if client.is_empty() || client.len() > CLIENT_NAME_MAX {
-            return Err(Rejected::NoSuchClient);
-        } else if self.clients.len() >= CLIENTS_MAX && !self.clients.contains(&client) {
-            return Err(Rejected::Busy);
-        } else {
-            self.clients.insert(client);
+        if present {
+            return self.clients.add(client);
         }
+        self.clients.remove(&client);
         Ok(())
     }
 
-    /// How many messages a sender may have under way to here.
-    pub(super) fn window(&self) -> u32 {
-        let free = match (self.draining, self.is_full()) {
-            (true, _) => self.places,
-            (false, true) => 0,
-            (false, false) => self.places - self.taken.len(),
+    /// How many messages a sender may have under way to here. `waits`: one of them waits for the node's own mailbox.
+    pub(super) fn window(&self, now: Time, waits: bool) -> u32 {
+        let free = if self.draining || self.is_unattended(now) {
+            FLOW_WINDOW
+        } else if waits {
+            0
+        } else {
+            self.places.saturating_sub(self.own.messages()).clamp(INBOX_WINDOW_MIN, FLOW_WINDOW)
         };
-        u32::try_from(free.min(FLOW_WINDOW)).unwrap_or(u32::MAX)
+        u32::try_from(free).unwrap_or(u32::MAX)
     }
 
-    /// Whether enough room is free again to tell the senders that had to stop.
-    pub(super) fn has_recovered(&self) -> bool {
-        let free = self.places - self.taken.len();
-        free >= (self.places / 4).max(1) && self.bytes <= INBOX_BYTES / 4 * 3
+    /// When the node's own mailbox will count as unattended, unless something is taken out of it.
+    pub(super) fn patience_ends(&self) -> Option<Time> {
+        self.stuck.map(|since| since + INBOX_PATIENCE)
     }
 
     /// Books bytes that a flow holds back.
@@ -139,8 +153,8 @@ impl Inbox {
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
     }
 
-    fn is_full(&self) -> bool {
-        self.taken.len() >= self.places || self.bytes >= INBOX_BYTES
+    fn is_unattended(&self, now: Time) -> bool {
+        self.patience_ends().is_some_and(|end| end <= now)
     }
 }
 

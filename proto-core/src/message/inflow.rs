@@ -21,7 +21,7 @@ use crate::{
     collections::emplace,
     id::{Incarnation, NodeAddr, Seq},
     limits::{COPY_MAX, FLOW_IDLE, FLOW_WINDOW, REFUSALS_PER_ACK},
-    node::Message,
+    node::{Client, Message},
     probe::Counter,
     time::Time,
     wire::{
@@ -139,7 +139,7 @@ impl Inflow {
         }
         // The one whose turn it is needs no room to wait in; it may be what all that holds the room waits for.
         if seq == self.next && served == Served::Missing {
-            match inbox.admit(data.to_client, body.len()) {
+            match inbox.admit(env.now, data.to_client, body.len()) {
                 Admission::Full => self.keep(env, inbox, data, body),
                 Admission::Taken(client) => {
                     self.take_front(inbox);
@@ -162,7 +162,7 @@ impl Inflow {
             match self.early.front() {
                 Some(Some(arrived)) => {
                     let client = arrived.to_client.as_deref().unwrap_or_default();
-                    match inbox.admit(client, arrived.payload.len()) {
+                    match inbox.admit(env.now, client, arrived.payload.len()) {
                         Admission::Full => return Served::Full,
                         Admission::Taken(client) => {
                             if let Some(arrived) = self.take_front(inbox) {
@@ -222,7 +222,12 @@ impl Inflow {
     /// Whether it may be forgotten: the sender has been silent so long that no copy of what it sent is left anywhere.
     /// Messages that wait for the inbox stay; those behind a hole were given up by their sender long ago.
     pub(super) fn is_idle(&self, now: Time) -> bool {
-        now - self.heard >= FLOW_IDLE && !matches!(self.early.front(), Some(Some(_)))
+        now - self.heard >= FLOW_IDLE && !self.waits()
+    }
+
+    /// Whether the message whose turn it is waits for room in the inbox.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self.early.front(), Some(Some(_)))
     }
 
     /// It is forgotten.
@@ -250,7 +255,7 @@ impl Inflow {
         }
     }
 
-    fn deliver(&mut self, env: &mut Env<'_>, to_client: Option<Arc<str>>, from_client: Option<Arc<str>>, body: Bytes) {
+    fn deliver(&mut self, env: &mut Env<'_>, to_client: Option<Client>, from_client: Option<Arc<str>>, body: Bytes) {
         env.probe.count(Counter::MessagesDelivered);
         emplace(env.fx, || {
             Effect::Deliver(Message {

@@ -1,7 +1,7 @@
 //! Messages from this node to itself: the same inbox, in order, without a wire.
 //!
-//! A message is settled at once while the inbox has room, and waits for it otherwise, up to its deadline; since nothing
-//! can be lost, its outcome is never unknown. Bounds: `FLOW_QUEUE_MESSAGES`, `FLOW_QUEUE_BYTES`.
+//! A message is settled at once while the inbox has room, and waits for it otherwise, up to its deadline and as long as
+//! messages are taken out; since nothing can be lost, its outcome is never unknown. Bounds: `FLOW_QUEUE_MESSAGES`, `FLOW_QUEUE_BYTES`.
 
 use super::{
     Effect,
@@ -86,7 +86,7 @@ impl Local {
 
     fn try_settle(&mut self, env: &mut Env<'_>, inbox: &mut Inbox, parcel: &Parcel) -> Served {
         let to_client = parcel.to_client.as_deref().unwrap_or_default();
-        match inbox.admit(to_client, parcel.payload.len()) {
+        match inbox.admit(env.now, to_client, parcel.payload.len()) {
             Admission::Full => return Served::Full,
             Admission::Refused(code) => {
                 env.settle(parcel.report, Outcome::Rejected(refused(code, parcel.payload.len())))

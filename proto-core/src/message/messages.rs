@@ -120,7 +120,6 @@ impl Messages {
             | Event::Rerouted { .. }
             | Event::Data { .. }
             | Event::Ack(_)
-            | Event::Reset(_)
             | Event::Consumed { .. }
             | Event::Drain => {}
         }
@@ -134,15 +133,14 @@ impl Messages {
                 }
             }
             Event::Ack(ack) => outflows.acknowledged(&mut env, &ack),
-            Event::Reset(reset) => outflows.reset(&mut env, reset),
             Event::Reachable { node, incarnation } => {
                 arrivals.lives_as(node, incarnation);
                 outflows.reached(&mut env, node, incarnation);
             }
             Event::Rerouted { node } => outflows.rerouted(&mut env, node),
             Event::Unreachable { node } => outflows.lost_reach(node, now),
-            Event::Consumed { messages } => {
-                arrivals.inbox.consumed(messages);
+            Event::Consumed { mailbox, messages } => {
+                arrivals.inbox.consumed(mailbox, messages);
                 arrivals.serve(&mut env);
             }
             Event::Drain => {
@@ -186,6 +184,12 @@ impl Messages {
     #[must_use]
     pub fn backlog(&self, to: NodeAddr) -> Backlog {
         if to == self.me.addr { self.arrivals.local_backlog() } else { self.outflows.backlog(to) }
+    }
+
+    /// Whether something waits until the application takes messages out of the node's own mailbox.
+    #[must_use]
+    pub fn holds_back(&self) -> bool {
+        self.arrivals.holds_back()
     }
 
     /// Every flow from this node to another.

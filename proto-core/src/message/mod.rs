@@ -9,15 +9,16 @@
 //! * **rejected**: it does not and never will: the receiver refused it, or it was never transmitted;
 //! * **unknown**: it was transmitted, and no answer came before the deadline or before the receiver restarted.
 //!
-//! "The application has it" means: handed to its inbox. The inbox has a bounded number of places, given back by
-//! [`Event::Consumed`]; without one, messages wait unacknowledged and the sender is told to stop.
+//! "The application has it" means: handed to one of its mailboxes, that of the node or that of a client. A mailbox has a
+//! bounded number of places, given back by [`Event::Consumed`]. Without one, messages for a client are refused; messages
+//! for the node wait unacknowledged and the sender is told to stop, until nobody has taken anything for `INBOX_PATIENCE`.
 //!
 //! # Why nothing is delivered twice, nor acknowledged for another
 //!
 //! 1. A sender never uses a number twice for one receiver within its own life, whatever the receiver's life, and whatever
 //!    flows it forgot in between. So (sender, its life, number) names one message.
-//! 2. A message carries the receiver's life that it was first transmitted to, and keeps it. Another life answers with a
-//!    reset and delivers nothing.
+//! 2. A message carries the receiver's life that it was first transmitted to, and keeps it. Another life drops it without
+//!    a word: the sender learns of that life by its advert.
 //! 3. Within one life, the receiver delivers numbers in increasing order only, and remembers the next one per sender. It
 //!    takes messages only of the life that the sender's advert tells; of a sender without a known advert, only of the
 //!    newest life that it heard of. It remembers the numbers of the life before as well, because an advert may come late.
@@ -33,10 +34,11 @@
 //!
 //! `from` and the rest of a header are vouched for hop by hop, by the members of the mesh: links are encrypted and prove
 //! who is at the other end, but a member can put another member's address into a frame that it sends. What is signed is
-//! the advert. So a header alone never moves a flow to another life, at either end: a message, an acknowledgement or a
-//! reset of another life than the advert tells is dropped, and its sender tries again.
+//! the advert. So a header alone never moves a flow to another life, at either end: a message or an acknowledgement
+//! of another life than the advert tells is dropped, and its sender tries again.
 
 mod arrivals;
+mod clients;
 mod env;
 mod inbox;
 mod inflow;
@@ -49,6 +51,7 @@ mod outflow;
 mod outflows;
 mod pace;
 mod rto;
+mod shelf;
 mod view;
 
 #[cfg(test)]
@@ -63,7 +66,7 @@ use bytes::Bytes;
 
 use crate::{
     id::{Incarnation, NodeAddr, Token},
-    node::{Answer, Message},
+    node::{Answer, Mailbox, Message},
     wire::{Frame, v1},
 };
 
@@ -79,8 +82,6 @@ pub enum Event<'a> {
     },
     /// An acknowledgement arrived for this node.
     Ack(v1::Ack),
-    /// A receiver answers from another life than it was sent to.
-    Reset(v1::Reset),
     /// A node is within reach, in this life.
     Reachable {
         /// The node.
@@ -98,8 +99,10 @@ pub enum Event<'a> {
         /// The node.
         node: NodeAddr,
     },
-    /// The application took messages out of its inbox.
+    /// The application took messages out of a mailbox.
     Consumed {
+        /// Which one.
+        mailbox: Mailbox,
         /// How many.
         messages: u32,
     },

@@ -160,13 +160,6 @@ impl Outflow {
         self.arm(now);
     }
 
-    /// The receiver answers from this life, which its advert tells too.
-    pub(super) fn reset(&mut self, env: &mut Env<'_>, life: Incarnation) {
-        self.live(env, life);
-        self.pump(env);
-        self.arm(env.now);
-    }
-
     /// Takes in an acknowledgement, which is for this life of this node.
     pub(super) fn acknowledged(&mut self, env: &mut Env<'_>, ack: &v1::Ack) {
         let upto = ack.upto.0;

@@ -20,7 +20,6 @@ use crate::{
     error::Rejected,
     id::{Incarnation, NodeAddr},
     limits::FLOWS_OUT_MAX,
-    probe::Counter,
     time::Time,
     timers::DeadlineIndex,
     wire::v1,
@@ -88,17 +87,6 @@ impl Outflows {
     pub(super) fn acknowledged(&mut self, env: &mut Env<'_>, ack: &v1::Ack) {
         if ack.dst_incarnation == env.me.incarnation {
             self.with_node(ack.transit.src, |flow| flow.acknowledged(env, ack));
-        }
-    }
-
-    /// A receiver answers from another life. Only the life that its advert tells is believed.
-    pub(super) fn reset(&mut self, env: &mut Env<'_>, reset: v1::Reset) {
-        let node = reset.transit.src;
-        let told = env.lives.known(node, env.now) == Some(reset.incarnation);
-        if told && reset.dst_incarnation == env.me.incarnation {
-            self.with_node(node, |flow| flow.reset(env, reset.incarnation));
-        } else {
-            env.probe.count(Counter::OtherLife);
         }
     }
 

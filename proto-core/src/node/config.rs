@@ -172,7 +172,7 @@ impl Default for RouteConfig {
 pub struct MessageConfig {
     /// Largest payload, in bytes.
     pub max_payload: usize,
-    /// Most messages handed to the application and not yet consumed.
+    /// Most messages handed to the application and not yet consumed: for the node itself, and again for all its clients.
     pub inbox: usize,
     /// Longest retransmission timeout.
     pub retry_max: Duration,

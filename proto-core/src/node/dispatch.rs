@@ -65,7 +65,6 @@ impl Node {
             | Kind::Bye
             | Kind::Data
             | Kind::Ack
-            | Kind::Reset
             | Kind::Probe
             | Kind::ProbeReply => return Err(Violation::Unexpected { kind: frame.kind() as u8 }),
         }
@@ -111,7 +110,6 @@ impl Node {
         match frame.kind() {
             Kind::Data => self.take_data(frame)?,
             Kind::Ack => self.tell_messages(message::Event::Ack(frame.header()?)),
-            Kind::Reset => self.tell_messages(message::Event::Reset(frame.header()?)),
             Kind::Probe => self.reply(&frame.header()?, Place::Destination),
             Kind::ProbeReply => {
                 let Self { traces, rngs, probe, fx, last_now, .. } = self;

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::config::Peer;
+use super::{config::Peer, mailbox::Mailbox};
 use crate::{
     id::{ChannelId, DialId, NodeAddr, NodeName, Ticket, Token},
     time::WallTime,
@@ -22,8 +22,10 @@ pub enum Input {
         /// What it asks for.
         command: Command,
     },
-    /// The application has taken messages out of its inbox: room for as many more.
+    /// The application has taken messages out of one of its mailboxes: room for as many more.
     Consumed {
+        /// Which mailbox: [`Message::mailbox`](super::Message::mailbox) says it.
+        mailbox: Mailbox,
         /// How many.
         messages: u32,
     },

@@ -12,6 +12,7 @@ mod config;
 mod dispatch;
 mod drain;
 mod input;
+mod mailbox;
 mod output;
 mod settle;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
 pub use config::{Config, Endpoint, LinkConfig, MessageConfig, Metric, Peer, RouteConfig, Suite};
 pub use input::{ChannelEvent, Command, Input, Send};
+pub use mailbox::{Client, Mailbox};
 pub use output::{Answer, Event, Found, Hop, Message, Outcome, Output, Record};
 
 use crate::{
@@ -101,13 +103,17 @@ impl Node {
         let root = Rng::new(config.seed);
         let rng = |label: &str| root.fork(label);
         let links = Links::new(&config, Secrets::new(config.secret_seed));
+        let mut pins = Pins::new(config.pins.iter().cloned());
+        for name in config.peers.iter().filter_map(|peer| peer.name.as_ref()) {
+            pins.keep(Time::ZERO, name, true);
+        }
         Self {
             addr: config.name.addr(),
             max_hops: config.route.max_hops,
             last_now: Time::ZERO,
             probe: Probe::new(),
             rngs: Rngs { links: rng("links"), router: rng("router"), messages: rng("messages"), traces: rng("traces") },
-            pins: Pins::new(config.pins.iter().cloned()),
+            pins,
             links,
             router: Router::new(&config),
             messages: Messages::new(&config),
@@ -126,7 +132,11 @@ impl Node {
         self.advance(now);
         match input {
             Input::Command { token, command } => self.command(token, command),
-            Input::Consumed { messages } => self.tell_messages(message::Event::Consumed { messages }),
+            Input::Consumed { mailbox, messages } => match mailbox {
+                Mailbox::Node | Mailbox::Client(_) => {
+                    self.tell_messages(message::Event::Consumed { mailbox, messages });
+                }
+            },
             Input::Channel { channel, event } => self.tell_links(match event {
                 ChannelEvent::Opened { dial, remote, exporter } => {
                     link::Event::Opened { channel, dial, remote, exporter }
@@ -257,6 +267,7 @@ impl Node {
             }
             Command::Connect(peer) => self.connect(token, peer),
             Command::Disconnect { peer } => {
+                self.pins.keep(self.last_now, &peer, false);
                 self.tell_links(link::Event::Disconnect { peer });
                 self.answer(token, Answer::Accepted);
                 Ok(())
@@ -288,8 +299,12 @@ impl Node {
         if self.drain != drain::Drain::Running {
             return Err(crate::error::Rejected::ShuttingDown);
         }
-        let Self { links, rngs, probe, last_now, .. } = self;
+        let Self { links, rngs, probe, pins, last_now, .. } = self;
+        let name = peer.name.clone();
         links.connect(&mut Cx { now: *last_now, rng: &mut rngs.links, probe }, peer)?;
+        if let Some(name) = name {
+            pins.keep(*last_now, &name, true);
+        }
         self.answer(token, Answer::Accepted);
         Ok(())
     }

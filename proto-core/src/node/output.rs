@@ -8,7 +8,10 @@ use bytes::Bytes;
 use crate::{
     error::{CloseReason, Misuse, Rejected},
     id::{ChannelId, DialId, Incarnation, NodeAddr, NodeName, Ticket, Token},
-    node::config::Endpoint,
+    node::{
+        config::Endpoint,
+        mailbox::{Client, Mailbox},
+    },
     secure::PublicKey,
     wire::v1::Stopped,
 };
@@ -64,13 +67,18 @@ pub enum Record {
         /// Its key.
         key: PublicKey,
     },
+    /// A name has lost its pin; it does not come back.
+    Unpin {
+        /// The name.
+        name: NodeName,
+    },
 }
 
 /// What an application is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "trace", derive(serde::Serialize, serde::Deserialize))]
 pub enum Event {
-    /// A message arrived. Takes one place in the inbox until [`Input::Consumed`](super::Input::Consumed).
+    /// A message arrived. Takes one place in its mailbox until [`Input::Consumed`](super::Input::Consumed).
     Message(Message),
     /// The answer to a command.
     Done {
@@ -134,6 +142,13 @@ pub enum Event {
         /// The key that was shown.
         shown: PublicKey,
     },
+    /// There was no room for another name, so that one which was not seen for long is no longer pinned.
+    Unpinned {
+        /// The name.
+        name: NodeName,
+        /// The key that it was pinned to.
+        key: PublicKey,
+    },
     /// Another process uses this node's own identity, or an older start of this one had a larger incarnation.
     IdentityInUse {
         /// The incarnation that was seen.
@@ -158,9 +173,17 @@ pub struct Message {
     /// The client of the sending node; `None` for the node itself.
     pub from_client: Option<Arc<str>>,
     /// The client of this node; `None` for the node itself.
-    pub to_client: Option<Arc<str>>,
+    pub to_client: Option<Client>,
     /// The payload.
     pub payload: Bytes,
+}
+
+impl Message {
+    /// Where it has a place until it is consumed.
+    #[must_use]
+    pub fn mailbox(&self) -> Mailbox {
+        self.to_client.as_ref().map_or(Mailbox::Node, |client| Mailbox::Client(client.id()))
+    }
 }
 
 /// The answer to a command.

@@ -9,6 +9,7 @@ use crate::{
     message,
     probe::Counter,
     route::{self, trace},
+    secure::PinChange,
     wire::Frame,
 };
 
@@ -89,11 +90,13 @@ impl Node {
             link::Effect::Dial { dial, endpoint } => self.out.push_back(Output::Dial { dial, endpoint }),
             link::Effect::Close { channel } => self.out.push_back(Output::Close { channel }),
             link::Effect::Up { link, peer, addr, incarnation, remote, cost } => {
+                self.pins.set_linked(self.last_now, addr, true);
                 self.tell(Event::LinkUp { peer, incarnation, remote });
                 self.tell_router(route::Event::LinkUp { link, peer: addr, cost });
             }
             link::Effect::Cost { link, cost } => self.tell_router(route::Event::LinkCost { link, cost }),
             link::Effect::Down { link, peer, reason } => {
+                self.pins.set_linked(self.last_now, peer.addr(), false);
                 self.tell(Event::LinkDown { peer, reason });
                 self.tell_router(route::Event::LinkDown { link });
             }
@@ -181,12 +184,18 @@ impl Node {
     }
 
     fn persist_pins(&mut self) {
-        if !self.pins.has_fresh() {
+        if !self.pins.has_changes() {
             return;
         }
-        for (name, key) in self.pins.take_fresh() {
+        for change in self.pins.take_changes() {
             self.tickets.last = self.tickets.last.next();
-            let record = Record::Pin { name, key };
+            let record = match change {
+                PinChange::Pinned(name, key) => Record::Pin { name, key },
+                PinChange::Dropped(name, key) => {
+                    self.out.push_back(Output::Event(Event::Unpinned { name: name.clone(), key }));
+                    Record::Unpin { name }
+                }
+            };
             self.out.push_back(Output::Persist { ticket: self.tickets.last, record });
         }
     }

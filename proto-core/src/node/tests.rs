@@ -250,7 +250,33 @@ fn time_that_goes_back_is_the_embedders_mistake() {
     let mut node = super::Node::new(config(0, &[]));
     node.handle_timeout(Time::from_secs(2));
     while node.poll_output().is_some() {}
-    node.handle(Time::from_secs(1), super::Input::Consumed { messages: 0 });
+    node.handle(Time::from_secs(1), super::Input::Consumed { mailbox: super::Mailbox::Node, messages: 0 });
     let told = core::iter::from_fn(|| node.poll_output()).collect::<Vec<_>>();
     assert!(told.contains(&super::Output::Event(Event::Misuse(crate::error::Misuse::TimeWentBackwards))));
+}
+
+#[test]
+fn a_newcomer_takes_the_place_of_a_pin_that_is_long_idle() {
+    let mut fabric = Fabric::new(MS);
+    let key = crate::secure::PublicKey([7; 32]);
+    let mut full = config(0, &[]);
+    full.pins = (0..crate::limits::PINS_MAX).map(|old| (NodeName::new(&format!("old{old}")).unwrap(), key)).collect();
+    fabric.add(full);
+    fabric.run_until(Time::from_secs(24 * 3_600 - 60));
+    fabric.add(config(1, &[0]));
+    let dropped = |told: &[Told]| -> Vec<NodeName> {
+        told.iter()
+            .filter_map(|(node, _, event)| match event {
+                Event::Unpinned { name, .. } if *node == 0 => Some(name.clone()),
+                _ => None,
+            })
+            .collect()
+    };
+    let told = fabric.run_until(Time::from_secs(24 * 3_600 - 1));
+    assert_eq!(dropped(&told), []);
+    let told = fabric.run_until(Time::from_secs(24 * 3_600 + 60));
+    let dropped = dropped(&told);
+    assert_eq!((dropped.len(), fabric.node(0).unwrap().name_of(dropped[0].addr())), (1, None));
+    assert_eq!(fabric.node(0).unwrap().name_of(addr(1)), Some(&name(1)));
+    assert_eq!(fabric.node(0).unwrap().links().views().count(), 1);
 }

@@ -3,12 +3,15 @@
 //! How knowledge travels: a node signs an [`advert`] that names its links. Neighbours verify it, keep it in their
 //! link-state database and pass it on, once per link and never back (`neighbours`). When a link comes up, and whenever
 //! digests differ later, both sides compare what they hold (`summary`) and fill the gaps, so nothing depends on any one
-//! frame. Changes are gathered and slowed down while they keep coming (`damper`).
+//! frame. Changes are gathered and slowed down while they keep coming (`damper`). What one neighbour may make this node do
+//! has a `budget`, far above what an honest one ever asks for: what exceeds it is dropped, and what the mesh misses by
+//! that is filled in with the next comparison.
 //!
 //! How a way is found: [`graph`] computes the shortest paths over links that both ends advertise; `table` answers for
 //! every frame which link it takes. [`trace`] shows the way that frames take in fact.
 
 pub mod advert;
+mod budget;
 mod damper;
 mod database;
 pub mod graph;

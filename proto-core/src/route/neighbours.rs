@@ -2,28 +2,34 @@
 //!
 //! What waits is a set of origins, not of frames: an advert that is replaced while it waits is sent once, in its newest
 //! version. Each link sends at most [`FLOOD_FRAMES`] and [`FLOOD_BYTES`] per [`FLOOD_PACE`]; usually that is everything,
-//! at once. Bounds: as many links as the link machine has, as many waiting origins per link as the database has nodes.
+//! at once. In the long run it is no more than the neighbour checks ([`SIGNATURES_PER_SEC`](crate::limits::SIGNATURES_PER_SEC)).
+//!
+//! Bounds: as many links as the link machine has, as many waiting origins per link as the database has nodes.
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
 use core::ops::Bound;
 
 use super::{
     Effect,
+    budget::Account,
     database::Database,
     ports::{Port, Ports},
     summary,
 };
 use crate::{
     id::NodeAddr,
-    limits::{ANTI_ENTROPY, FLOOD_BYTES, FLOOD_FRAMES, FLOOD_PACE, NEIGHBOURS_MAX, SUMMARY_INTERVAL_MIN},
+    limits::{
+        ANTI_ENTROPY, CALL_FRAMES, FINDS_MAX, FLOOD_BYTES, FLOOD_FRAMES, FLOOD_PACE, NEIGHBOURS_MAX, NODES_MAX,
+        SUMMARY_INTERVAL_MIN,
+    },
     link::LinkId,
     rng::Rng,
     time::Time,
     timers::{DeadlineIndex, earlier},
-    wire::v1,
+    wire::{Frame, v1},
 };
 
 /// Spread of the times between digests, in thousandths, so that neighbours do not compare all at once.
@@ -36,6 +42,26 @@ pub(super) struct Neighbours {
     by_peer: BTreeMap<NodeAddr, LinkId>,
     ports: Ports,
     deadlines: DeadlineIndex<LinkId>,
+    /// What neighbours without a link have not paid off; brought up to date when a link comes up.
+    gone: BTreeMap<NodeAddr, Account>,
+    /// Frames that the call under way may still send.
+    left: usize,
+    /// When what it may not send goes on.
+    resume: Time,
+    /// Questions that not everybody has got yet.
+    questions: VecDeque<Question>,
+    /// When they go on.
+    questions_at: Time,
+}
+
+/// A frame for everybody.
+#[derive(Debug)]
+struct Question {
+    frame: Frame,
+    /// Where it came from.
+    except: Option<LinkId>,
+    /// The last link that got it.
+    after: Option<LinkId>,
 }
 
 /// One link that is up.
@@ -51,17 +77,28 @@ struct Neighbour {
     paced_from: Time,
     frames: usize,
     bytes: usize,
+    /// When what waits goes on.
+    resume_at: Time,
     digest_at: Time,
     summary_at: Option<Time>,
+    account: Account,
 }
 
 impl Neighbours {
+    /// A call of the router begins. What it does not get to send goes on at `resume`.
+    pub(super) const fn begin_call(&mut self, resume: Time) {
+        self.left = CALL_FRAMES;
+        self.resume = resume;
+    }
+
     /// A link came up. It replaces an earlier one to the same node. Whether there is room for it.
     pub(super) fn up(&mut self, now: Time, rng: &mut Rng, link: LinkId, peer: NodeAddr, cost: u32) -> Option<Port> {
         if let Some(old) = self.by_peer.get(&peer).copied() {
             self.down(old);
         }
         let port = self.ports.open(peer, link)?;
+        self.gone.retain(|_, account| !account.is_paid_off(now));
+        let account = self.gone.remove(&peer).unwrap_or(Account::new());
         let neighbour = Neighbour {
             peer,
             cost: cost.max(1),
@@ -71,8 +108,10 @@ impl Neighbours {
             paced_from: now,
             frames: 0,
             bytes: 0,
+            resume_at: now,
             digest_at: now + rng.jitter(ANTI_ENTROPY, DIGEST_JITTER_PER_MILLE),
             summary_at: None,
+            account,
         };
         self.deadlines.set(link, neighbour.deadline());
         self.by_link.insert(link, neighbour);
@@ -86,6 +125,9 @@ impl Neighbours {
         self.by_peer.remove(&neighbour.peer);
         self.ports.close(neighbour.port);
         self.deadlines.set(link, None);
+        if self.gone.len() < NODES_MAX {
+            self.gone.insert(neighbour.peer, neighbour.account);
+        }
         true
     }
 
@@ -106,6 +148,36 @@ impl Neighbours {
         self.by_peer.get(&peer).and_then(|link| self.port(*link))
     }
 
+    /// Whether the neighbour may have another signature checked. If so, it has.
+    pub(super) fn may_check(&mut self, now: Time, link: LinkId) -> bool {
+        let Some(neighbour) = self.by_link.get_mut(&link) else { return false };
+        let may = neighbour.account.signatures.is_left(now);
+        if may {
+            neighbour.account.signatures.spend(now, 1);
+        }
+        may
+    }
+
+    /// Whether the neighbour may make this node look at adverts. How many it looked at is told afterwards.
+    pub(super) fn may_look(&self, now: Time, link: LinkId) -> bool {
+        self.by_link.get(&link).is_none_or(|neighbour| neighbour.account.looks.is_left(now))
+    }
+
+    /// The neighbour made this node look at as many adverts.
+    pub(super) fn looked(&mut self, now: Time, link: LinkId, adverts: usize) {
+        if let Some(neighbour) = self.by_link.get_mut(&link) {
+            neighbour.account.looks.spend(now, adverts);
+        }
+    }
+
+    /// As if as many adverts had been sent over a link.
+    #[cfg(test)]
+    pub(super) fn spend_sending(&mut self, now: Time, link: LinkId, adverts: usize) {
+        if let Some(neighbour) = self.by_link.get_mut(&link) {
+            neighbour.account.sending.spend(now, adverts);
+        }
+    }
+
     /// Which links lead through which ports.
     pub(super) const fn ports(&self) -> &Ports {
         &self.ports
@@ -116,9 +188,12 @@ impl Neighbours {
         self.ports.sweep();
     }
 
-    /// Every link.
-    pub(super) fn links(&self) -> impl Iterator<Item = LinkId> {
-        self.by_link.keys().copied()
+    /// Asks everybody, but for where the question came from.
+    pub(super) fn ask(&mut self, frame: Frame, except: Option<LinkId>, fx: &mut Vec<Effect>) {
+        if self.questions.len() < FINDS_MAX {
+            self.questions.push_back(Question { frame, except, after: None });
+        }
+        self.pass_on_questions(fx);
     }
 
     /// This node's own links as its advert lists them. Beyond [`NEIGHBOURS_MAX`] those with the highest addresses are
@@ -150,17 +225,28 @@ impl Neighbours {
         }
     }
 
-    /// Sends over one link what waits, as far as its pace allows.
+    /// Sends over one link what waits, as far as its pace and the call allow.
     pub(super) fn pump(&mut self, now: Time, link: LinkId, database: &mut Database, fx: &mut Vec<Effect>) {
         let Some(neighbour) = self.by_link.get_mut(&link) else { return };
         if now >= neighbour.paced_from + FLOOD_PACE {
             (neighbour.paced_from, neighbour.frames, neighbour.bytes) = (now, 0, 0);
         }
-        while neighbour.frames < FLOOD_FRAMES && neighbour.bytes < FLOOD_BYTES {
+        neighbour.resume_at = self.resume;
+        while self.left > 0 {
+            if neighbour.frames >= FLOOD_FRAMES || neighbour.bytes >= FLOOD_BYTES {
+                neighbour.resume_at = neighbour.paced_from + FLOOD_PACE;
+                break;
+            }
+            if !neighbour.account.sending.is_left(now) {
+                neighbour.resume_at = neighbour.account.sending.left_at().max(self.resume);
+                break;
+            }
             let Some(origin) = neighbour.next_waiting() else { break };
             let Some(frame) = database.send_to(now, origin, neighbour.port) else { continue };
+            self.left -= 1;
             neighbour.frames += 1;
             neighbour.bytes += frame.len();
+            neighbour.account.sending.spend(now, 1);
             fx.push(Effect::Send { link, frame });
         }
         self.deadlines.set(link, neighbour.deadline());
@@ -196,17 +282,42 @@ impl Neighbours {
                 self.deadlines.set(link, None);
                 continue;
             };
-            if neighbour.digest_at <= now {
+            if neighbour.digest_at <= now && self.left == 0 {
+                neighbour.digest_at = self.resume;
+            } else if neighbour.digest_at <= now {
+                self.left -= 1;
                 neighbour.digest_at = now + rng.jitter(ANTI_ENTROPY, DIGEST_JITTER_PER_MILLE);
                 fx.push(Effect::Send { link, frame: summary::digest(database.digest()) });
             }
             self.pump(now, link, database, fx);
         }
+        if !self.questions.is_empty() && self.questions_at <= now {
+            self.pass_on_questions(fx);
+        }
     }
 
     /// The next deadline and who wants it.
     pub(super) fn poll_timeout(&self) -> Option<(Time, &'static str)> {
-        self.deadlines.first().map(|(due, _, why)| (due, why))
+        let questions = (!self.questions.is_empty()).then_some((self.questions_at, "route: questions"));
+        earlier(self.deadlines.first().map(|(due, _, why)| (due, why)), questions)
+    }
+
+    fn pass_on_questions(&mut self, fx: &mut Vec<Effect>) {
+        self.questions_at = self.resume;
+        while let Some(question) = self.questions.front_mut() {
+            let after = question.after.map_or(Bound::Unbounded, Bound::Excluded);
+            for (&link, _) in self.by_link.range((after, Bound::Unbounded)) {
+                if self.left == 0 {
+                    return;
+                }
+                question.after = Some(link);
+                if question.except != Some(link) {
+                    self.left -= 1;
+                    fx.push(Effect::Send { link, frame: question.frame.clone() });
+                }
+            }
+            self.questions.pop_front();
+        }
     }
 }
 
@@ -224,7 +335,7 @@ impl Neighbour {
     }
 
     fn deadline(&self) -> Option<(Time, &'static str)> {
-        let flood = (!self.waiting.is_empty()).then(|| (self.paced_from + FLOOD_PACE, "route: flood"));
+        let flood = (!self.waiting.is_empty()).then_some((self.resume_at, "route: flood"));
         earlier(Some((self.digest_at, "route: digest")), flood)
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     cx::Cx,
     error::{DropReason, Violation},
     id::{NodeAddr, NodeName, Token},
-    limits::{CONFLICT_INTERVAL, CONFLICTS_MAX, MULTIPATH_MAX, SPF_DELAY, SPF_DELAY_MAX},
+    limits::{CALL_GAP, CONFLICT_INTERVAL, CONFLICTS_MAX, MULTIPATH_MAX, SPF_DELAY, SPF_DELAY_MAX},
     link::LinkId,
     node::{Config, Found},
     probe::Counter,
@@ -46,7 +46,9 @@ const SPF_CALM: Duration = Duration::from_millis(100);
 /// up to date; after [`Event::Leave`] it says nothing more of itself, and still routes what it must.
 ///
 /// Bounds: those of its parts. One event costs at most one look at every advert (a link that comes up, a summary), one
-/// signature to check (an advert), or one computation of shortest paths (a timeout).
+/// signature to check (an advert), or one computation of shortest paths (a timeout). What a neighbour may cause of the
+/// first two is bounded over time as well. One call sends about [`CALL_FRAMES`](crate::limits::CALL_FRAMES) frames, however
+/// many links there are; the rest follows.
 #[derive(Debug)]
 pub struct Router {
     pub(super) origin: Origin,
@@ -81,6 +83,7 @@ impl Router {
 
     /// Takes in what happened.
     pub fn handle(&mut self, cx: &mut Cx<'_>, pins: &Pins, event: Event, fx: &mut Vec<Effect>) {
+        self.neighbours.begin_call(cx.now);
         match event {
             Event::LinkUp { link, peer, cost } => {
                 self.drop_disproved(cx, pins, peer, fx);
@@ -95,6 +98,11 @@ impl Router {
                     cx.probe.count(Counter::AdvertsRefused);
                 }
                 blame(link, taken, fx);
+            }
+            Event::Summary { link, .. } | Event::Want { link, .. } | Event::Find { link, .. }
+                if !self.neighbours.may_look(cx.now, link) =>
+            {
+                cx.probe.count(Counter::OverBudget);
             }
             Event::Summary { link, header, body } => {
                 let taken = self.summary(cx, link, header.scope, &body, fx);
@@ -112,6 +120,7 @@ impl Router {
 
     /// Acts on deadlines that have come.
     pub fn handle_timeout(&mut self, cx: &mut Cx<'_>, fx: &mut Vec<Effect>) {
+        self.neighbours.begin_call(cx.now + CALL_GAP);
         if self.database.expire(cx.now) {
             self.spf.ask(cx.now);
         }
@@ -220,6 +229,10 @@ impl Router {
             cx.probe.count(Counter::AdvertsRefused);
             return Ok(());
         }
+        if !self.neighbours.may_check(cx.now, link) {
+            cx.probe.count(Counter::OverBudget);
+            return Ok(());
+        }
         self.origin.verify(&advert)?;
         if !self.is_pinned(cx, pins, &advert, fx) {
             return Ok(());
@@ -318,8 +331,13 @@ impl Router {
         fx: &mut Vec<Effect>,
     ) -> Result<(), Violation> {
         match scope {
-            v1::SummaryScope::Digest(digest) if digest == self.database.digest() => {}
-            v1::SummaryScope::Digest(_) => self.neighbours.summarise(cx.now, link, true, &self.database, fx),
+            v1::SummaryScope::Digest(digest) if digest == self.database.digest() => {
+                self.neighbours.looked(cx.now, link, 1);
+            }
+            v1::SummaryScope::Digest(_) => {
+                self.neighbours.looked(cx.now, link, 1);
+                self.neighbours.summarise(cx.now, link, true, &self.database, fx);
+            }
             v1::SummaryScope::Range { first, last } => {
                 let theirs = summary::parse_range(first, last, body)?;
                 self.compare(cx.now, link, first, last, &theirs, fx);
@@ -349,6 +367,7 @@ impl Router {
             }
             lines.push((held.origin, theirs < Some(entry.version())));
         }
+        self.neighbours.looked(now, link, 1 + theirs.len() + lines.len());
         for (origin, lacks) in lines {
             if lacks {
                 self.neighbours.offer(link, origin);
@@ -372,19 +391,22 @@ impl Router {
     }
 
     fn want(&mut self, cx: &Cx<'_>, link: LinkId, body: &Bytes, fx: &mut Vec<Effect>) -> Result<(), Violation> {
+        let mut looks = 1;
         for origin in summary::parse_want(body)? {
             self.send_if_known(link, origin);
+            looks += 1;
         }
+        self.neighbours.looked(cx.now, link, looks);
         self.neighbours.pump(cx.now, link, &mut self.database, fx);
         Ok(())
     }
 
     fn find(&mut self, cx: &Cx<'_>, link: LinkId, question: v1::Find, fx: &mut Vec<Effect>) {
+        self.neighbours.looked(cx.now, link, 1);
         if self.send_if_known(link, question.target) {
             self.neighbours.pump(cx.now, link, &mut self.database, fx);
         } else if let Some(frame) = self.lookups.pass_on(cx.now, question) {
-            let others = self.neighbours.links().filter(|other| *other != link);
-            fx.extend(others.map(|link| Effect::Send { link, frame: frame.clone() }));
+            self.neighbours.ask(frame, Some(link), fx);
         }
     }
 
@@ -407,7 +429,7 @@ impl Router {
             return;
         }
         if let Some(frame) = self.lookups.ask(cx.now, target) {
-            fx.extend(self.neighbours.links().map(|link| Effect::Send { link, frame: frame.clone() }));
+            self.neighbours.ask(frame, None, fx);
         }
     }
 

@@ -80,8 +80,9 @@ impl fmt::Debug for Identity {
 pub struct Psk([u8; 32]);
 
 impl Psk {
-    /// The key of a token: its BLAKE2s hash. The token itself should be random; a short one can be guessed off line by
-    /// nobody but a member that was dialled, but it can be guessed.
+    /// The key of a token: its BLAKE2s hash. The token should be random: whoever a node
+    /// dials, member or not, and who knows the name of the network, gets a handshake message that tells right guesses from
+    /// wrong ones, and can try as many off line as it likes.
     #[must_use]
     pub fn from_token(token: &[u8]) -> Self {
         let digest = Blake2s256::new().chain_update(b"firelink mesh token v1\0").chain_update(token).finalize();

@@ -9,7 +9,7 @@ mod session;
 
 pub use handshake::{Handshake, HandshakeError, Local, PeerIdentity, Step};
 pub use identity::{Identity, Psk, PublicKey};
-pub use pins::{PinConflict, Pins};
+pub use pins::{PinChange, PinConflict, Pins};
 #[cfg(feature = "aws-lc")]
 pub use provider::AWS_LC;
 pub use provider::{Aead, Provider, SOFTWARE};

@@ -158,8 +158,9 @@ impl Fabric {
             }
             Output::Persist { ticket, record: _ } => self.fly(node, Input::Persisted { upto: ticket, durable: true }),
             Output::Event(event) => {
-                if matches!(event, Event::Message(_)) {
-                    self.fly(node, Input::Consumed { messages: 1 });
+                if let Event::Message(message) = &event {
+                    let mailbox = message.mailbox();
+                    self.fly(node, Input::Consumed { mailbox, messages: 1 });
                 }
                 told.push((node, self.now, event));
             }

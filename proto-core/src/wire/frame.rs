@@ -59,8 +59,6 @@ kinds! {
     Data = 16,
     /// [`v1::Ack`]
     Ack = 17,
-    /// [`v1::Reset`]
-    Reset = 18,
     /// [`v1::Probe`]
     Probe = 19,
     /// [`v1::ProbeReply`]

@@ -176,8 +176,6 @@ fn message_vectors(all: &mut Vectors) {
         let refused = smallvec![v1::Refusal { seq: Seq(998), code }];
         all.header(&format!("ack.{name}"), Kind::Ack, v1::Ack { refused, ..ack.clone() });
     }
-    let reset = v1::Reset { transit: TRANSIT, incarnation: Incarnation(4), dst_incarnation: Incarnation(3) };
-    all.header("reset", Kind::Reset, reset);
 }
 
 #[test]

@@ -236,17 +236,6 @@ pub enum RefusalCode {
     TooLarge,
 }
 
-/// Answers [`Data`] for another life of this node: nothing of that flow can be answered any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reset {
-    /// The route's part.
-    pub transit: Transit,
-    /// The life of the one that answers.
-    pub incarnation: Incarnation,
-    /// The life of the sender of the message.
-    pub dst_incarnation: Incarnation,
-}
-
 /// Asks the nodes on the way, or only the last, to answer with a [`ProbeReply`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {

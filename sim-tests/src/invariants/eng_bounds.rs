@@ -1,4 +1,5 @@
-//! Every table and queue keeps to its bound, and a node knows no more nodes than there are.
+//! Every table and queue keeps to its bound, a node knows no more nodes than there are, and no neighbour that keeps the
+//! protocol is taken for one that asks too much.
 //!
 //! What grows without a bound is a leak or an attack (C4; law L9 of the core).
 
@@ -29,6 +30,7 @@ fn check(node: &NodeSnap, mesh: usize) -> Held {
         ("routes", node.routes.len(), mesh - 1),
         ("adverts", node.adverts.len(), mesh),
         ("frames on the lanes of one link", queued, lanes),
+        ("requests of neighbours dropped as too many", node.counts.over_budget as usize, 0),
         ("unanswered messages", node.counts.unanswered as usize, mesh * limits::FLOW_QUEUE_MESSAGES),
     ];
     match measured.iter().find(|(_, has, most)| has > most) {
@@ -54,5 +56,6 @@ mod tests {
         assert!(after(|node| node.adverts = vec![sample::advert(1, 1, &[]); 4]).is_err());
         assert!(after(|node| node.links[0].queued = 1_000_000).is_err());
         assert!(after(|node| node.counts.unanswered = 1_000_000).is_err());
+        assert!(after(|node| node.counts.over_budget = 1).is_err());
     }
 }

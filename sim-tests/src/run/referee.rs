@@ -158,6 +158,7 @@ impl<'a> Referee<'a> {
             | Event::Unreachable { .. }
             | Event::KeyConflict { .. }
             | Event::IdentityInUse { .. }
+            | Event::Unpinned { .. }
             | Event::StoreFailed
             | Event::Misuse(_) => self.plain(world, turn, event).map(|()| true),
         }
@@ -209,11 +210,11 @@ impl Observer for Referee<'_> {
 fn concerns(fault: &Fault, host: HostId) -> bool {
     match fault {
         Fault::Corrupt { from, to } => *from == host || *to == host,
-        Fault::FailDisk { host: struck } => *struck == host,
-        Fault::Crash { .. }
-        | Fault::Kill { .. }
-        | Fault::Stop { .. }
-        | Fault::Restart { .. }
+        Fault::FailDisk { host: struck }
+        | Fault::Crash { host: struck }
+        | Fault::Kill { host: struck }
+        | Fault::Stop { host: struck } => *struck == host,
+        Fault::Restart { .. }
         | Fault::Pause { .. }
         | Fault::Partition { .. }
         | Fault::Heal
@@ -240,6 +241,7 @@ fn brief(event: &Event) -> String {
         | Event::Unreachable { .. }
         | Event::KeyConflict { .. }
         | Event::IdentityInUse { .. }
+        | Event::Unpinned { .. }
         | Event::StoreFailed
         | Event::Misuse(_) => format!("{event:?}"),
     }

@@ -73,6 +73,7 @@ pub(crate) fn believe(snap: &mut NodeSnap, node: &Node, now: Time, follow: Optio
         forwarded: count(Counter::Forwarded),
         dropped_hop_limit: count(Counter::DroppedHopLimit),
         misuse: count(Counter::Misuse),
+        over_budget: count(Counter::OverBudget),
         frames_out: count(Counter::FramesOut),
         unanswered: node.messages().unanswered(),
     };

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 
 use super::{
     Reader, scalar,
-    secret::secret,
+    secret::{Weak, secret},
     section::{self, Section},
 };
 use crate::{
@@ -81,7 +81,8 @@ fn tokens(items: &[Node], reader: &mut Reader<'_>) -> Vec<ApiToken> {
     for item in section::no_more_than(LIST_MAX, items, "api.tokens", reader) {
         let Some(mut section) = Section::item(item, "api.tokens[]", reader) else { continue };
         let name = section.read(reader, "name", scalar::node_name).map(|name| name.as_str().to_owned());
-        let secret = section.node(reader, "secret").and_then(|node| secret(node, "api.tokens[].secret", reader));
+        let secret =
+            section.node(reader, "secret").and_then(|node| secret(node, "api.tokens[].secret", Weak::Never, reader));
         let allow = section.list(reader, "allow");
         let allow = section::no_more_than(LIST_MAX, allow, "api.tokens[].allow", reader);
         let allow: Vec<_> =

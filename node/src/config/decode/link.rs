@@ -17,7 +17,7 @@ const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 pub(super) fn decode(mut section: Section<'_>, reader: &mut Reader<'_>) -> LinkConfig {
-    let default = LinkConfig::default();
+    let default = Mesh::default().link;
     let duration = |least: Duration| scalar::duration(least..=HOUR);
     let heartbeat = section.read(reader, "heartbeat", duration(10 * MS)).unwrap_or(default.heartbeat);
     let dead_after = section.read(reader, "dead_after", duration(20 * MS)).unwrap_or(default.dead_after);

@@ -6,7 +6,7 @@ use proto_core::limits::{DIALERS_MAX, PSKS_MAX};
 
 use super::{
     Reader, link, scalar,
-    secret::secret,
+    secret::{Weak, secret},
     section::{self, Section},
 };
 use crate::{
@@ -101,9 +101,13 @@ fn auth(
 ) -> (Auth, Vec<std::sync::Arc<str>>) {
     const MODES: &[(&str, AuthMode)] = &[("token", AuthMode::Token), ("open", AuthMode::Open)];
     let mode = section.read(reader, "mode", scalar::word(MODES)).unwrap_or_default();
+    let weak = match section.read(reader, "allow_weak_tokens", scalar::boolean) {
+        Some(true) => Weak::Allowed,
+        Some(false) | None => Weak::Refused,
+    };
     let items = section.list(reader, "tokens");
     let tokens = section::no_more_than(PSKS_MAX, items, "mesh.auth.tokens", reader);
-    let tokens = tokens.iter().filter_map(|item| secret(item, "mesh.auth.tokens[]", reader)).collect();
+    let tokens = tokens.iter().filter_map(|item| secret(item, "mesh.auth.tokens[]", weak, reader)).collect();
     let ids = section.list(reader, "allow_ids");
     let ids = section::no_more_than(LIST_MAX, ids, "mesh.auth.allow_ids", reader);
     let ids: Vec<_> =

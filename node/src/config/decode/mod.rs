@@ -21,6 +21,8 @@ use super::{
 use crate::errors::Code;
 use section::Section;
 
+pub(crate) use section::nearest;
+
 /// A duration with unit, such as `1m30s`, or what is wrong with it.
 pub(crate) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     scalar::parse_duration(text).map_err(scalar::Wrong::sentence)

@@ -1,4 +1,5 @@
-//! Secrets: written out, from a file, or from the environment.
+//! Secrets: written out, from a file, or from the environment. One that can be guessed is refused, unless the file says
+//! that it is meant to be so.
 
 use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
 
@@ -21,8 +22,19 @@ const SHORT: usize = 16;
 /// The token that stands in the template of Majula.
 const PUBLISHED: &str = "default_token";
 
+/// What becomes of a secret that can be guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weak {
+    /// It is an error, unless the file says otherwise.
+    Refused,
+    /// It is an error, whatever the file says.
+    Never,
+    /// It is a warning.
+    Allowed,
+}
+
 /// Reads a secret. What is wrong with it was reported without showing it.
-pub(super) fn secret(node: &Node, path: &str, reader: &mut Reader<'_>) -> Option<Secret> {
+pub(super) fn secret(node: &Node, path: &str, weak: Weak, reader: &mut Reader<'_>) -> Option<Secret> {
     let text = match &node.kind {
         Kind::Section(_) => referenced(node, path, reader)?,
         Kind::Scalar { .. } | Kind::Null | Kind::List(_) => {
@@ -40,12 +52,22 @@ pub(super) fn secret(node: &Node, path: &str, reader: &mut Reader<'_>) -> Option
         reader.report(Diagnostic::error(Code::E0117, "the secret is empty").at(node.span).hidden());
         return None;
     }
-    if text == PUBLISHED {
-        let what = format!("the token is `{PUBLISHED}`, which everybody knows");
-        reader.report(Diagnostic::warning(Code::W0201, what).at(node.span).help("choose a random one").hidden());
-    } else if text.len() < SHORT {
-        let what = format!("the token has less than {SHORT} characters and can be guessed");
-        reader.report(Diagnostic::warning(Code::W0111, what).at(node.span).hidden());
+    let weakness = match text.as_str() {
+        PUBLISHED => Some((Code::W0201, format!("the token is `{PUBLISHED}`, which everybody knows"))),
+        short if short.len() < SHORT => {
+            Some((Code::W0111, format!("the token has less than {SHORT} characters and can be guessed")))
+        }
+        _ => None,
+    };
+    if let Some((code, what)) = weakness {
+        let diagnostic = match weak {
+            Weak::Allowed => Diagnostic::warning(code, what).help("make one with `node token create`"),
+            Weak::Never => Diagnostic::error(Code::E0127, what).help("make one with `node token create --file PATH`"),
+            Weak::Refused => Diagnostic::error(Code::E0127, what).help(
+                "make one with `node token create --file PATH`; or keep this one with `mesh.auth.allow_weak_tokens: true`",
+            ),
+        };
+        reader.report(diagnostic.at(node.span).hidden());
     }
     Some(Secret::new(text))
 }

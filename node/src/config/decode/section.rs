@@ -167,7 +167,7 @@ pub(super) fn no_more_than<'n>(most: usize, items: &'n [Node], path: &str, reade
 }
 
 /// The key that looks most like `key`, if any looks like it at all.
-pub(super) fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     let close = |other: &&str| {
         let distance = strsim::damerau_levenshtein(&key.to_ascii_lowercase(), other);
         (distance <= key.len().max(other.len()).div_ceil(3)).then_some(distance)

@@ -26,7 +26,10 @@ pub(super) fn convert(tree: &Node, found: &mut Vec<Diagnostic>, absent: &mut Abs
     }
     let tokens = tree.get("token").map(|token| list(vec![token.clone()], token.span));
     let span = tree.span;
-    let auth = section([("tokens", tokens), ("allow_ips", filled(channels.allow_ips, span))], span);
+    // It ran with this token before, and goes on doing so.
+    let weak = Some(scalar("true", span));
+    let allow_ips = filled(channels.allow_ips, span);
+    let auth = section([("tokens", tokens), ("allow_weak_tokens", weak), ("allow_ips", allow_ips)], span);
     let mesh = section(
         [
             ("auth", Some(auth)),

@@ -69,6 +69,12 @@ fn a_majula_file_runs_unchanged() {
 }
 
 #[test]
+fn a_short_token_of_a_majula_file_is_a_warning() {
+    let loaded = loaded(&MAJULA.replace("default_token", "hunter2"), &[], &[]);
+    assert_eq!(codes(&loaded), [Code::W0113, Code::W0110, Code::W0111, Code::W0202]);
+}
+
+#[test]
 fn what_a_majula_file_does_not_get_is_one_warning() {
     let text = loaded(MAJULA, &[], &[]).text(Lang::En);
     for part in ["`signaling_server`", "`kcp`", "`raft`"] {

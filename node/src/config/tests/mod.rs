@@ -56,6 +56,25 @@ fn the_list_of_keys_is_what_the_decoder_asks_for() {
 }
 
 #[test]
+fn a_token_that_can_be_guessed_is_refused_unless_the_file_says_that_it_is_meant() {
+    let with = |token: &str, more: &str| {
+        let text = format!(
+            "version: 1\nmesh: {{ listen: [tcp://127.0.0.1:0], auth: {{ tokens: [ {{ env: T }} ]{more} }} }}\n"
+        );
+        let loaded = loaded(&text, &[], &[("T", token)]);
+        assert!(!loaded.text(Lang::En).contains("fifteen"), "the token is not shown");
+        codes(&loaded)
+    };
+    const ALLOW: &str = ", allow_weak_tokens: true";
+    assert_eq!(with("fifteen-letters", ""), [Code::E0127]);
+    assert_eq!(with("default_token", ""), [Code::E0127]);
+    assert_eq!(with("default_token", ", allow_weak_tokens: false"), [Code::E0127]);
+    assert_eq!(with("fifteen-letters", ALLOW), [Code::W0111]);
+    assert_eq!(with("default_token", ALLOW), [Code::W0201]);
+    assert_eq!(with("sixteen--letters", ""), []);
+}
+
+#[test]
 fn every_error_is_found_at_once_and_in_order() {
     let text = "\
 version: 1

@@ -272,6 +272,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         ],
     ),
     entry(
+        Code::E0127,
+        ["the token can be guessed", "令牌可以被猜出"],
+        [
+            "It has less than 16 characters, or is one that everybody knows. Whoever guesses it is let in.",
+            "令牌少于 16 个字符，或是人人皆知的令牌。猜出它的人即可进入。",
+        ],
+        [
+            "Make one with `node token create --file PATH` and give it to every node. `mesh.auth.allow_weak_tokens: true` keeps this one.",
+            "用 `node token create --file 路径` 生成，并配置到每个节点。`mesh.auth.allow_weak_tokens: true` 可保留现有令牌。",
+        ],
+    ),
+    entry(
         Code::E0128,
         ["an open API must stay on this machine", "无令牌的 API 只能在本机"],
         [
@@ -320,7 +332,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         Code::W0111,
         ["short token", "令牌太短"],
         ["A token of less than 16 characters can be guessed.", "少于 16 个字符的令牌可以被猜出。"],
-        ["Make one with `head -c 32 /dev/urandom | base64`.", "用 `head -c 32 /dev/urandom | base64` 生成。"],
+        ["Make one with `node token create`.", "用 `node token create` 生成。"],
     ),
     entry(
         Code::W0112,

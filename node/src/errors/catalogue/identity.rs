@@ -80,13 +80,28 @@ pub(super) const ENTRIES: &[Entry] = &[
         ],
     ),
     entry(
+        Code::E0208,
+        ["the token file cannot be made", "无法创建令牌文件"],
+        [
+            "There is a file of that name already, or its folder cannot be written to. An existing token is never overwritten.",
+            "同名文件已存在，或目录不可写。已有的令牌不会被覆盖。",
+        ],
+        [
+            "Choose another name. If the old token is not needed by any node, delete its file first.",
+            "换一个文件名；若旧令牌已无节点使用，请先删除该文件。",
+        ],
+    ),
+    entry(
         Code::W0201,
         ["the token is the published default", "使用了公开的默认令牌"],
         [
             "`default_token` stands in the template of Majula; everybody knows it.",
             "`default_token` 出自 Majula 模板，人人皆知。",
         ],
-        ["Choose a random token and give it to every node of the mesh.", "选一个随机令牌，并配置到网络中的每个节点。"],
+        [
+            "Make one with `node token create` and give it to every node of the mesh.",
+            "用 `node token create` 生成一个随机令牌，并配置到网络中的每个节点。",
+        ],
     ),
     entry(
         Code::W0202,

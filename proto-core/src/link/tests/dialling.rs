@@ -219,9 +219,8 @@ fn accepts_beyond_the_rate_are_closed_at_once() {
 
 #[test]
 fn a_node_that_refuses_at_once_is_dialled_after_a_pause() {
-    let mut b = config("b", 1, &[]);
-    b.link.max_links = 0;
-    let mut world = World::new(&[config("a", 1, &[(Some("b"), "b")]), b]);
+    let mut world = World::new(&[config("a", 1, &[(Some("b"), "b")]), config("b", 1, &[])]);
+    world.tell(1, Event::Shutdown);
     let told = world.run_until(at(550));
     assert_eq!(story(&told), [(40, 0, Told::Failed(LOST))]);
     assert_eq!(dials(&told, 0), [0, 540]);

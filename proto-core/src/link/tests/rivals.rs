@@ -124,6 +124,28 @@ fn a_dialler_that_lost_its_link_replaces_it_while_the_other_end_still_believes_i
 }
 
 #[test]
+fn a_full_table_lets_a_peer_replace_the_link_that_it_has_lost() {
+    for (dialler, acceptor) in [("a", "b"), ("b", "a")] {
+        let (one, mut two) = (config(dialler, 1, &[(Some(acceptor), acceptor)]), config(acceptor, 1, &[]));
+        two.link.max_links = 1;
+        let mut world = World::new(&[one, two, config("c", 1, &[])]);
+        world.run_until(at(20_500));
+        let (channel, other) = (world.channel(0), world.channel(1));
+        world.deaf.insert((1, other));
+        world.break_channel(0, channel);
+        let told = world.run_until(at(21_000));
+        let at_acceptor = story(&told).into_iter().filter(|(_, host, _)| *host == 1).map(|(.., what)| what);
+        let replaced = [Told::Down(CloseReason::Superseded), Told::Up(dialler.to_string())];
+        assert_eq!(at_acceptor.collect::<Vec<_>>(), replaced);
+        // Nobody else gets in, and nothing is remembered of who tried.
+        world.connect(2, peer(Some(acceptor), &[acceptor]));
+        world.run_until(at(22_000));
+        assert_eq!((world.up(1).len(), world.up(2).len()), (1, 0));
+        assert_eq!(world.hosts[1].machine.pins.name(name("c").addr()), None);
+    }
+}
+
+#[test]
 fn a_link_that_the_other_end_has_lost_is_doubted_and_soon_given_up() {
     // The lower address dialled, so its link ranks higher than what the other end dials.
     let (low, high) = if name("a").addr() < name("b").addr() { ("a", "b") } else { ("b", "a") };

@@ -1,6 +1,7 @@
 //! Scripts with literal times for each side alone and for a pair, and a random world that checks the promises.
 
 mod chaos;
+mod mailboxes;
 mod pair;
 mod receiver;
 mod sender;
@@ -15,7 +16,7 @@ use super::{Effect, Event, Messages};
 use crate::{
     cx::Cx,
     id::{Incarnation, NodeAddr, NodeName, Seq, Token},
-    node::{Answer, Config, Outcome, Send},
+    node::{Answer, Config, Mailbox, Outcome, Send},
     secure::Identity,
     testing::{Bench, Machine, PROVIDER},
     time::Time,
@@ -89,11 +90,9 @@ fn arrive(bench: &mut Bench<Messages>, now: Time, frame: &Frame) -> Vec<Effect> 
     bench.with(now, |messages, cx, fx| {
         let event = if frame.kind == Kind::Data {
             Event::Data { header: frame.header().unwrap(), body: frame.body.clone() }
-        } else if frame.kind == Kind::Ack {
-            Event::Ack(frame.header().unwrap())
         } else {
-            assert_eq!(frame.kind, Kind::Reset);
-            Event::Reset(frame.header().unwrap())
+            assert_eq!(frame.kind, Kind::Ack);
+            Event::Ack(frame.header().unwrap())
         };
         messages.handle(cx, event, fx);
     })

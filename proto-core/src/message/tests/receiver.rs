@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A message from `src`.
-fn data(src: &str, life: Incarnation, seq: u64, behind: u32, to_client: &str, payload: &str) -> Frame {
+pub(super) fn data(src: &str, life: Incarnation, seq: u64, behind: u32, to_client: &str, payload: &str) -> Frame {
     let header = v1::Data {
         transit: transit(src, "me"),
         src_incarnation: life,
@@ -29,20 +29,20 @@ fn nth(seq: u64) -> Frame {
 }
 
 /// What is delivered when these arrive.
-fn arrive_all(bench: &mut Bench<Messages>, now: Time, seqs: impl IntoIterator<Item = u64>) -> Vec<String> {
+pub(super) fn arrive_all(bench: &mut Bench<Messages>, now: Time, seqs: impl IntoIterator<Item = u64>) -> Vec<String> {
     seqs.into_iter().flat_map(|seq| delivered(&arrive(bench, now, &nth(seq)))).collect()
 }
 
 /// The only acknowledgement that is due now.
-fn ack(bench: &mut Bench<Messages>) -> v1::Ack {
+pub(super) fn ack(bench: &mut Bench<Messages>) -> v1::Ack {
     let now = bench.now();
     let mut acks = acks(&untimed(bench.run_until(now)));
     assert_eq!(acks.len(), 1);
     acks.remove(0)
 }
 
-fn consume(bench: &mut Bench<Messages>, now: Time, messages: u32) -> Vec<String> {
-    delivered(&bench.handle(now, Event::Consumed { messages }))
+pub(super) fn consume(bench: &mut Bench<Messages>, now: Time, messages: u32) -> Vec<String> {
+    delivered(&bench.handle(now, Event::Consumed { mailbox: Mailbox::Node, messages }))
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_flow_begins_where_its_sender_says() {
 }
 
 #[test]
-fn a_message_for_another_life_is_answered_by_one_reset() {
+fn a_message_for_another_life_is_dropped_without_a_word() {
     let mut bench = bench(1_000);
     let mut header: v1::Data<'_> = v1::Data {
         transit: transit("peer", "me"),
@@ -153,11 +153,7 @@ fn a_message_for_another_life_is_answered_by_one_reset() {
         header.seq = Seq(seq);
         assert_eq!(arrive(&mut bench, at(1), &Frame::new(Kind::Data, &header)), []);
     }
-    let told = untimed(bench.run_until(at(1)));
-    let resets: Vec<v1::Reset> = frames(&told, Kind::Reset).map(|frame| frame.header().unwrap()).collect();
-    assert_eq!(told.len(), 1);
-    assert_eq!((resets[0].incarnation, resets[0].dst_incarnation), (MINE, THEIRS));
-    assert_eq!(resets[0].transit.dst, addr("peer"));
+    assert_eq!((bench.probe.get(Counter::OtherLife), bench.machine.poll_timeout()), (3, None));
 }
 
 #[test]
@@ -212,10 +208,12 @@ fn a_full_inbox_holds_messages_back_and_closes_the_window() {
     let full = ack(&mut bench);
     assert_eq!((full.upto, full.window), (Seq(2), 0));
     assert_eq!(consume(&mut bench, at(2), 1), ["3"]);
-    assert_eq!((ack(&mut bench).upto, bench.machine.inflows().next().unwrap().waiting), (Seq(3), 1));
+    let still = ack(&mut bench);
+    assert_eq!((still.upto, still.window, bench.machine.inflows().next().unwrap().waiting), (Seq(3), 0, 1));
+    assert!(bench.machine.holds_back());
     assert_eq!(consume(&mut bench, at(3), 3), ["4"]);
     let open = ack(&mut bench);
-    assert_eq!((open.upto, open.window), (Seq(4), 1));
+    assert_eq!((open.upto, open.window, bench.machine.holds_back()), (Seq(4), 64, false));
 }
 
 #[test]
@@ -231,11 +229,8 @@ fn the_bytes_in_the_inbox_are_bounded_and_freed_as_they_are_consumed() {
     assert_eq!((taken, ack(&mut bench).window), (256, 0));
     assert_eq!(consume(&mut bench, at(2), 1).len(), 1);
     assert_eq!(ack(&mut bench).window, 0);
-    // The sender is told once a quarter is free: one more is handed over on the way there.
     assert_eq!(consume(&mut bench, at(3), 64).len(), 1);
-    ack(&mut bench);
-    assert_eq!(consume(&mut bench, at(4), 1).len(), 0);
-    assert_eq!(ack(&mut bench).window, 1_000 - 192);
+    assert_eq!(ack(&mut bench).window, 1_000 - 193);
 }
 
 #[test]
@@ -259,15 +254,17 @@ fn a_small_payload_that_waits_does_not_keep_what_it_was_read_with() {
 }
 
 #[test]
-fn room_in_the_inbox_is_told_to_a_sender_that_had_to_stop() {
-    let mut bench = bench(8);
-    arrive_all(&mut bench, at(1), 1..=8);
+fn a_full_inbox_stops_only_the_senders_that_fill_it() {
+    let mut bench = bench(100);
+    bench.machine.set_client(Arc::from("ui"), true).unwrap();
+    arrive_all(&mut bench, at(1), 1..=10);
+    assert_eq!(ack(&mut bench).window, 90);
+    arrive_all(&mut bench, at(2), 11..=101);
     assert_eq!(ack(&mut bench).window, 0);
-    // One place of eight is not worth a message; two are.
-    consume(&mut bench, at(2), 1);
-    assert_eq!(bench.run_until(at(2)), []);
-    consume(&mut bench, at(3), 1);
-    assert_eq!((ack(&mut bench).window, bench.run_until(at(1_000))), (2, vec![]));
+    let told = arrive(&mut bench, at(3), &data("other", THEIRS, 1, 0, "ui", "for a client"));
+    assert_eq!((delivered(&told), ack(&mut bench).window), (vec!["for a client".into()], 64));
+    consume(&mut bench, at(4), 50);
+    assert_eq!((ack(&mut bench).window, bench.run_until(at(10_000))), (64, vec![]));
 }
 
 #[test]
@@ -407,9 +404,10 @@ fn messages_to_oneself_arrive_in_order() {
     assert_eq!((message.from, message.incarnation, message.seq), (addr("me"), MINE, Seq(1)));
     assert_eq!((message.to_client.as_deref(), message.from_client.as_deref()), (Some("ui"), Some("cli")));
     assert_eq!(done(&told), [(1, Outcome::Delivered)]);
+    assert_eq!(delivered(&send(&mut bench, at(2), 9, to("me", "first", 9_000))), ["first"]);
     assert_eq!(send(&mut bench, at(2), 2, to("me", "second", 9_000)), []);
     assert_eq!(send(&mut bench, at(2), 3, to("me", "third", 500)), []);
-    let told = bench.handle(at(3), Event::Consumed { messages: 1 });
+    let told = bench.handle(at(3), Event::Consumed { mailbox: Mailbox::Node, messages: 1 });
     assert_eq!((delivered(&told), done(&told)), (vec!["second".into()], vec![(2, Outcome::Delivered)]));
     let busy = Outcome::Rejected(crate::error::Rejected::ReceiverBusy);
     assert_eq!(done(&untimed(bench.run_until(at(1_000)))), [(3, busy)]);

@@ -195,24 +195,6 @@ fn a_restarted_receiver_gets_only_what_never_left() {
 }
 
 #[test]
-fn a_reset_of_a_life_that_the_advert_does_not_tell_changes_nothing() {
-    let mut bench = sender();
-    let reset = |incarnation, dst_incarnation| {
-        Event::Reset(v1::Reset { transit: transit("peer", "me"), incarnation, dst_incarnation })
-    };
-    send_numbers(&mut bench, at(0), 1..=1, 9_000);
-    assert_eq!(bench.handle(at(1), reset(Incarnation(19), MINE)), []);
-    assert_eq!(bench.handle(at(1), reset(THEIRS, MINE)), []);
-    assert_eq!(bench.handle(at(1), reset(Incarnation(21), Incarnation(9))), []);
-    assert_eq!(bench.handle(at(1), reset(Incarnation(u64::MAX), MINE)), []);
-    assert_eq!(bench.probe.get(Counter::OtherLife), 3);
-    let effects = send(&mut bench, at(3), 2, to("peer", "2", 9_000));
-    let header: v1::Data<'_> = frames(&effects, Kind::Data).next().unwrap().header().unwrap();
-    assert_eq!((header.seq, header.dst_incarnation), (Seq(2), THEIRS));
-    assert_eq!(done(&bench.handle(at(4), ack(2, 0, 100, &[]))), [(1, Outcome::Delivered), (2, Outcome::Delivered)]);
-}
-
-#[test]
 fn a_closed_window_stops_the_sender_and_an_open_one_lets_it_go_on() {
     let mut bench = sender();
     send_numbers(&mut bench, at(0), 1..=1, 9_000);

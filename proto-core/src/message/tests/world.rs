@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 
 use super::*;
-use crate::{error::Rejected, rng::Rng};
+use crate::{error::Rejected, limits::MAILBOX_MESSAGES_MIN, rng::Rng};
 
 /// What the channel does to frames.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,8 @@ struct Node {
     bench: Bench<Messages>,
     incarnation: Incarnation,
     inbox: usize,
-    held: u32,
+    /// What was handed over and not taken out, by mailbox.
+    held: BTreeMap<Mailbox, u32>,
     /// Takes messages out of the inbox as they come.
     pub(super) eager: bool,
 }
@@ -62,7 +63,7 @@ impl World {
             bench: Bench::new(machine(name, MINE, inbox)),
             incarnation: MINE,
             inbox,
-            held: 0,
+            held: BTreeMap::new(),
             eager: false,
         };
         Self {
@@ -83,8 +84,7 @@ impl World {
 
     pub(super) fn set_eager(&mut self, node: usize) {
         self.nodes[node].eager = true;
-        let held = self.nodes[node].held;
-        self.consume(node, held);
+        self.consume(node, u32::MAX);
     }
 
     /// Sends the next message; returns its number.
@@ -110,11 +110,14 @@ impl World {
         self.sent[number as usize].outcome
     }
 
-    pub(super) fn consume(&mut self, node: usize, messages: u32) {
-        let messages = messages.min(self.nodes[node].held);
-        if messages > 0 {
-            self.nodes[node].held -= messages;
-            self.event(node, Event::Consumed { messages });
+    /// Takes messages out of every mailbox, at most as many of each.
+    pub(super) fn consume(&mut self, node: usize, most: u32) {
+        for (mailbox, held) in self.nodes[node].held.clone() {
+            let messages = most.min(held);
+            if messages > 0 {
+                self.nodes[node].held.insert(mailbox, held - messages);
+                self.event(node, Event::Consumed { mailbox, messages });
+            }
         }
     }
 
@@ -141,7 +144,7 @@ impl World {
     pub(super) fn restart(&mut self, node: usize) {
         let Node { bench, incarnation, inbox, held, .. } = &mut self.nodes[node];
         *incarnation = incarnation.next();
-        *held = 0;
+        held.clear();
         bench.machine = machine(NAMES[node], *incarnation, *inbox);
     }
 
@@ -218,8 +221,14 @@ impl World {
 
     fn delivered(&mut self, node: usize, message: &crate::node::Message) {
         let number: usize = text(&message.payload).parse().unwrap();
-        self.nodes[node].held += 1;
-        assert!(self.nodes[node].held as usize <= self.nodes[node].inbox, "more than the inbox holds");
+        let Node { held, inbox, .. } = &mut self.nodes[node];
+        let held = held.entry(message.mailbox()).or_default();
+        *held += 1;
+        let places = match message.mailbox() {
+            Mailbox::Node => *inbox,
+            Mailbox::Client(_) => inbox.div_ceil(2).max(MAILBOX_MESSAGES_MIN),
+        };
+        assert!(*held as usize <= places, "more than the mailbox holds");
         let sent = &self.sent[number];
         assert_eq!((message.from, message.incarnation), (addr(NAMES[sent.from]), sent.life));
         assert_eq!((sent.to, sent.deliveries), (node, 0), "message {number} was delivered twice or elsewhere");

@@ -1,5 +1,6 @@
 //! Routers on a bench, one alone or many joined by simulated links.
 
+mod budgets;
 mod convergence;
 mod damping;
 mod lookup;

@@ -111,10 +111,10 @@ fn forged_about_two() -> Advert {
 fn an_advert_pins_nothing_and_is_dropped_when_a_handshake_proves_another_key() {
     let mut bench = linked_to_one();
     bench.handle(ms(1), arrives(link(1), &forged_about_two()));
-    assert!(!bench.machine.pins.has_fresh());
+    assert!(!bench.machine.pins.has_changes());
     let refused = bench.handle(ms(2), arrives(link(1), &signed(2, (1, 1), &[1])));
     assert!(adverts_in(&refused).is_empty(), "the first claim stands while nothing is proven");
-    assert_eq!(bench.machine.pins.check_proven(&name(2), identity(2).public()), Ok(()));
+    assert_eq!(bench.machine.pins.check_proven(ms(2), &name(2), identity(2).public()), Ok(()));
     let conflict = Effect::KeyConflict { name: name(2), pinned: identity(2).public(), shown: identity(7).public() };
     let told = bench.handle(ms(3), arrives(link(1), &signed(2, (1, 1), &[1])));
     assert!(told.contains(&conflict), "{told:?}");
@@ -130,7 +130,7 @@ fn an_advert_pins_nothing_and_is_dropped_when_a_handshake_proves_another_key() {
 fn a_link_to_the_owner_of_a_name_drops_what_others_claimed_of_it() {
     let mut bench = linked_to_one();
     bench.handle(ms(1), arrives(link(1), &forged_about_two()));
-    assert_eq!(bench.machine.pins.check_proven(&name(2), identity(2).public()), Ok(()));
+    assert_eq!(bench.machine.pins.check_proven(ms(2), &name(2), identity(2).public()), Ok(()));
     bench.handle(ms(2), Event::LinkUp { link: link(3), peer: addr(2), cost: 1 });
     assert_eq!(bench.machine.router.name(addr(2)), None);
 }
