@@ -1,5 +1,7 @@
 //! What follows from a node's outputs: in the network, on the disk, in the application.
 
+use std::collections::BTreeMap;
+
 use proto_core::{
     node::{CallCommand, CallEvent, Command, Event, Input, Mailbox, Output, TopicEvent},
     rpc::Reply,
@@ -33,7 +35,13 @@ impl World {
     fn hear(&mut self, id: HostId, event: &Event) {
         let host = &mut self.hosts[id.index()];
         match event {
-            Event::Message(message) => self.holds(id, message.mailbox()),
+            Event::Message(message) => {
+                let stuck = message.to_client.as_ref().and_then(|client| host.stuck.get_mut(client.name()));
+                match stuck {
+                    Some(lies) => *lies.entry(message.mailbox()).or_default() += 1,
+                    None => self.holds(id, message.mailbox()),
+                }
+            }
             Event::Topic(TopicEvent::Publication { subscription, .. }) => {
                 self.holds(id, Mailbox::Subscription(*subscription));
             }
@@ -74,10 +82,21 @@ impl World {
     pub(super) fn consume(&mut self, id: HostId, life: u64) {
         let host = &mut self.hosts[id.index()];
         if host.life == life && host.engine.is_some() {
-            for (mailbox, messages) in core::mem::take(&mut host.unconsumed) {
-                self.stats.messages_consumed += u64::from(messages);
-                self.tell(id, Input::Consumed { mailbox, messages });
-            }
+            let lay = core::mem::take(&mut host.unconsumed);
+            self.take_out(id, lay);
+        }
+    }
+
+    /// A client that was stuck takes all that lies before it, or leaves and lets it lie for nobody.
+    pub(super) fn unstick(&mut self, id: HostId, client: &str) {
+        let lay = self.hosts[id.index()].stuck.remove(client).unwrap_or_default();
+        self.take_out(id, lay);
+    }
+
+    fn take_out(&mut self, id: HostId, from: BTreeMap<Mailbox, u32>) {
+        for (mailbox, messages) in from {
+            self.stats.messages_consumed += u64::from(messages);
+            self.tell(id, Input::Consumed { mailbox, messages });
         }
     }
 

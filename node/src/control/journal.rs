@@ -63,12 +63,15 @@ impl Journal {
         }
     }
 
+    /// What is remembered, the oldest first, and what happens from now on.
+    pub(crate) fn follow(&self) -> (VecDeque<EventDoc>, broadcast::Receiver<EventDoc>) {
+        let kept = self.lock();
+        (kept.events.clone(), self.news.subscribe())
+    }
+
     /// Streams what happened, and what happens if `follow`.
     pub(super) async fn serve(&self, follow: bool, lines: &mut Lines) -> Answered {
-        let (past, mut news) = {
-            let kept = self.lock();
-            (kept.events.clone(), self.news.subscribe())
-        };
+        let (past, mut news) = self.follow();
         for event in past {
             if lines.writer.line(&item(event.json()), b"").await.is_err() {
                 return Ok(None);

@@ -137,6 +137,18 @@ impl Pins {
         core::mem::take(&mut self.changes).into_iter()
     }
 
+    /// How many names are pinned.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_addr.len()
+    }
+
+    /// Whether no name is pinned.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_addr.is_empty()
+    }
+
     /// The name of an address, if it is pinned.
     #[must_use]
     pub fn name(&self, addr: NodeAddr) -> Option<&NodeName> {
