@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
@@ -19,8 +20,10 @@ use crate::{
     counters::ShellCounters,
     error::{SendError, Stopped},
     feed::Feed,
+    orders::{Order, Orders},
     outlet::Outlet,
     ready::ReadyList,
+    topics::Press,
 };
 
 /// Most receivers with a queue of their own. Idle ones that nobody holds make room; if all are in use: busy.
@@ -29,6 +32,12 @@ const OUTLETS_MAX: usize = 16_384;
 const DIAL_ERRORS_MAX: usize = 1_024;
 /// Events kept for a subscriber that does not keep up.
 const EVENTS_KEPT: usize = 1_024;
+
+/// Something that ends with the node.
+pub(crate) trait Ending: fmt::Debug + Send + Sync {
+    /// The node is over.
+    fn end(&self);
+}
 
 /// The shared part.
 #[derive(Debug)]
@@ -41,11 +50,22 @@ pub(crate) struct Common {
     pub(crate) inboxes: Inboxes,
     pub(crate) counters: Arc<ShellCounters>,
     pub(crate) consumed: Consumed,
+    pub(crate) press: Press,
+    pub(crate) orders: Orders,
     watchers: Mutex<Vec<Weak<Feed<Event>>>>,
+    endings: Mutex<Endings>,
     names: Mutex<BTreeMap<NodeAddr, NodeName>>,
     dial_errors: Mutex<BTreeMap<Endpoint, String>>,
     /// Told when the engine's task has ended.
     pub(crate) ended: Notify,
+}
+
+/// What ends with the node. Those that are gone are forgotten when there are twice as many as were left the last time.
+#[derive(Debug, Default)]
+struct Endings {
+    all: Vec<Weak<dyn Ending>>,
+    left: usize,
+    over: bool,
 }
 
 #[derive(Debug, Default)]
@@ -72,7 +92,10 @@ impl Common {
             inboxes: Inboxes::new(),
             counters,
             consumed: Consumed::default(),
+            press: Press::default(),
+            orders: Orders::new(),
             watchers: Mutex::default(),
+            endings: Mutex::default(),
             dial_errors: Mutex::default(),
             ended: Notify::new(),
         }
@@ -105,11 +128,28 @@ impl Common {
         let mut outlets = lock(&self.outlets);
         outlets.sealed = true;
         outlets.by_name.values().for_each(|outlet| outlet.seal());
+        self.press.seal();
     }
 
-    /// Messages that were posted and not taken by the engine.
+    /// Messages and publications that were posted and not taken by the engine.
     pub(crate) fn posted(&self) -> u64 {
-        lock(&self.outlets).by_name.values().map(|outlet| outlet.len() as u64).sum()
+        let messages: u64 = lock(&self.outlets).by_name.values().map(|outlet| outlet.len() as u64).sum();
+        messages + self.press.len() as u64
+    }
+
+    /// Wakes the engine if it has to be.
+    pub(crate) fn ring_if(&self, must: bool) {
+        if must {
+            self.ready.ring();
+        }
+    }
+
+    /// Has the engine do something.
+    ///
+    /// # Errors
+    /// [`Stopped`] if the node is over.
+    pub(crate) fn order(&self, order: Order) -> Result<(), Stopped> {
+        self.orders.push(order).map(|first| self.ring_if(first))
     }
 
     /// Notes that the application took messages. The engine learns of it when it turns next; it is woken only if senders
@@ -118,6 +158,20 @@ impl Common {
         if self.consumed.add(mailbox, messages) {
             self.ready.ring();
         }
+    }
+
+    /// Has something end with the node: at once, if it is over.
+    pub(crate) fn close_at_end<E: Ending + 'static>(&self, ending: &Arc<E>) {
+        let mut endings = lock(&self.endings);
+        if endings.over {
+            return ending.end();
+        }
+        if endings.all.len() >= (endings.left * 2).max(64) {
+            endings.all.retain(|ending| ending.strong_count() > 0);
+            endings.left = endings.all.len();
+        }
+        let ending: Weak<E> = Arc::downgrade(ending);
+        endings.all.push(ending);
     }
 
     /// A new subscriber of events.
@@ -184,7 +238,13 @@ impl Common {
         outlets.sealed = true;
         outlets.by_name.values().for_each(|outlet| outlet.close());
         drop(outlets);
+        self.press.close();
+        self.orders.close();
         self.inboxes.close();
+        let mut endings = lock(&self.endings);
+        endings.over = true;
+        endings.all.drain(..).filter_map(|ending| ending.upgrade()).for_each(|ending| ending.end());
+        drop(endings);
         lock(&self.watchers).drain(..).filter_map(|feed| feed.upgrade()).for_each(|feed| feed.close());
         self.ended.notify_waiters();
     }

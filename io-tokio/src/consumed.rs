@@ -1,7 +1,7 @@
 //! What the application took out of its mailboxes and the node does not know of yet.
 //!
 //! Gathered by the tasks of the application, told by the engine's task when it turns next. Bounds: one count per client
-//! that has taken something since.
+//! and per subscription that has taken something since.
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +14,7 @@ use std::{
 use proto_core::{
     id::ClientId,
     node::{Input, Mailbox},
+    pubsub::SubscriptionId,
 };
 
 /// The counts. See the module's first lines.
@@ -25,11 +26,15 @@ pub(crate) struct Consumed {
     /// Whether any client has a count: the common answer is no, and costs no lock.
     any_client: AtomicBool,
     clients: Mutex<BTreeMap<ClientId, u64>>,
+    /// Whether any subscription has a count.
+    any_subscription: AtomicBool,
+    subscriptions: Mutex<BTreeMap<SubscriptionId, u64>>,
 }
 
 impl Consumed {
     /// Counts messages that were taken out. Whether the engine's task must be woken for them: the node holds something
-    /// back. A client's senders are never held back, so what it takes is told when something else happens.
+    /// back. A client's senders are never held back, so what it takes is told when something else happens. Who takes from a
+    /// subscription tells it once so much has gathered that the node may wait for it.
     pub(crate) fn add(&self, mailbox: Mailbox, messages: u64) -> bool {
         if messages == 0 {
             return false;
@@ -41,9 +46,14 @@ impl Consumed {
                 self.is_awaited()
             }
             Mailbox::Client(client) => {
-                *self.lock().entry(client).or_default() += messages;
+                *lock(&self.clients).entry(client).or_default() += messages;
                 self.any_client.store(true, SeqCst);
                 false
+            }
+            Mailbox::Subscription(subscription) => {
+                *lock(&self.subscriptions).entry(subscription).or_default() += messages;
+                self.any_subscription.store(true, SeqCst);
+                true
             }
         }
     }
@@ -67,21 +77,33 @@ impl Consumed {
         if max > 0 && self.own.load(SeqCst) > 0 {
             into.push(input(Mailbox::Node, self.own.swap(0, SeqCst)));
         }
-        if !self.any_client.load(SeqCst) {
-            return;
-        }
-        let mut clients = self.lock();
-        while into.len() < end
-            && let Some((client, messages)) = clients.pop_first()
-        {
-            into.push(input(Mailbox::Client(client), messages));
-        }
-        self.any_client.store(!clients.is_empty(), SeqCst);
+        empty(&self.clients, &self.any_client, Mailbox::Client, end, into);
+        empty(&self.subscriptions, &self.any_subscription, Mailbox::Subscription, end, into);
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ClientId, u64>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+/// Tells the node of one kind of mailbox, as far as there is room for inputs up to `end`.
+fn empty<K: Ord>(
+    counts: &Mutex<BTreeMap<K, u64>>,
+    any: &AtomicBool,
+    mailbox: impl Fn(K) -> Mailbox,
+    end: usize,
+    into: &mut Vec<Input>,
+) {
+    if !any.load(SeqCst) {
+        return;
     }
+    let mut counts = lock(counts);
+    while into.len() < end
+        && let Some((key, messages)) = counts.pop_first()
+    {
+        into.push(input(mailbox(key), messages));
+    }
+    any.store(!counts.is_empty(), SeqCst);
+}
+
+fn lock<K>(counts: &Mutex<BTreeMap<K, u64>>) -> MutexGuard<'_, BTreeMap<K, u64>> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn input(mailbox: Mailbox, messages: u64) -> Input {

@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::Bytes;
-use proto_core::{error::Rejected, id::BadName, node::Endpoint};
+use proto_core::{error::Rejected, id::BadName, node::Endpoint, pubsub::BadTopic, rpc::BadService};
 
 use crate::{data::DataError, net::BadEndpoint, tls::TlsError};
 
@@ -85,6 +85,54 @@ pub enum TryPostError {
     /// The node is over.
     #[error("the node has stopped")]
     Stopped,
+}
+
+/// Why something was not published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    /// The topic is none.
+    #[error(transparent)]
+    BadTopic(#[from] BadTopic),
+    /// There was no room for another publication, for as long as this one may take.
+    #[error("too many publications wait to go out")]
+    Busy,
+    /// The node refused it.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The node is over.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why there is no subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubscribeError {
+    /// The pattern or the group's name is none.
+    #[error(transparent)]
+    BadTopic(#[from] BadTopic),
+    /// The node refused it.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The node is over.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// Why a service is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ServeError {
+    /// The service's name is none.
+    #[error(transparent)]
+    BadService(#[from] BadService),
+    /// It is served here already, on behalf of the same client.
+    #[error("the service is served here already")]
+    Taken,
+    /// The node refused it.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// The node is over.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// Somebody takes these messages already.

@@ -52,6 +52,25 @@ impl<T> Feed<T> {
         excess as u64
     }
 
+    /// Appends an item and wakes nobody. Whether [`Feed::wake`] must follow: it is the first since the queue was empty.
+    pub(crate) fn push(&self, item: T) -> bool {
+        let mut state = self.lock();
+        if state.closed {
+            return false;
+        }
+        let first = state.queue.is_empty();
+        state.queue.push_back(item);
+        first
+    }
+
+    /// Wakes the consumer.
+    pub(crate) fn wake(&self) {
+        let consumer = self.lock().consumer.take();
+        if let Some(consumer) = consumer {
+            consumer.wake();
+        }
+    }
+
     /// Takes everything, once there is something: swaps it with `into`, which must be empty. `None` once the queue is
     /// closed and empty. The number tells how many items were missed since the last time.
     pub(crate) fn poll_take(&self, cx: &Context<'_>, into: &mut VecDeque<T>) -> Poll<Option<u64>> {

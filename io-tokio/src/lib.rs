@@ -35,6 +35,7 @@
 mod admission;
 mod alarm;
 mod arrival;
+mod calls;
 mod channel;
 mod channels;
 pub mod clock;
@@ -53,6 +54,7 @@ mod listener;
 mod mesh;
 pub mod net;
 mod options;
+mod orders;
 mod outlet;
 mod pending;
 mod ready;
@@ -64,11 +66,18 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod topics;
 mod transport;
 
 pub use admission::{ACCEPTS_PER_SEC, AdmissionOptions};
+pub use calls::{
+    CallBuilder, CallError, CallFuture, HANDLER_GONE, HANDLER_PANICKED, HANDLER_STOPPED, ItemError, OpenRequest,
+    ReplyStream, Request, Requests, Response, ServeOptions, Service,
+};
 pub use data::{DataError, MemoryDisk};
-pub use error::{IncomingError, RequestError, SendError, StartError, Stopped, TryPostError};
+pub use error::{
+    IncomingError, PublishError, RequestError, SendError, ServeError, StartError, Stopped, SubscribeError, TryPostError,
+};
 pub use events::{Events, Notice};
 pub use incoming::Incoming;
 pub use info::{DialInfo, LinkInfo, PeerInfo, RouteInfo};
@@ -82,3 +91,6 @@ pub use proto_core::{
 pub use request::ShutdownReport;
 pub use sender::{SendOptions, Sender};
 pub use tls::{TlsError, TlsOptions};
+pub use topics::{
+    HubEvent, HubHandle, HubSubscription, PublishOptions, Publisher, SubscribeOptions, Subscription, SubscriptionHub,
+};

@@ -34,7 +34,7 @@ const HOPS: usize = 256;
 /// [`Mesh::shutdown`], or until every handle, [`Sender`] and [`Incoming`] is gone: then it says goodbye and ends.
 #[derive(Clone, Debug)]
 pub struct Mesh {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What keeps a node running.
@@ -240,6 +240,10 @@ impl Mesh {
             Answer::Sent(_)
             | Answer::SentMany(_)
             | Answer::Traced { .. }
+            | Answer::Published(_)
+            | Answer::Subscribed(_)
+            | Answer::Called { .. }
+            | Answer::NotTaken(_)
             | Answer::Accepted
             | Answer::Rejected(_)
             | Answer::Drained { .. } => Ok(None),
@@ -417,6 +421,10 @@ impl Inner {
             | Answer::SentMany(_)
             | Answer::Traced { .. }
             | Answer::Found(_)
+            | Answer::Published(_)
+            | Answer::Subscribed(_)
+            | Answer::Called { .. }
+            | Answer::NotTaken(_)
             | Answer::Accepted
             | Answer::Drained { .. }) => Ok(answer),
         }

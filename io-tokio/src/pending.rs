@@ -42,6 +42,11 @@ impl Pending {
         token
     }
 
+    /// Remembers who waits for the answer to a command that was named elsewhere.
+    pub(crate) fn track_as(&mut self, token: Token, answer: oneshot::Sender<Answer>) {
+        self.waiting.insert(token, Waiting { answer, hops: None });
+    }
+
     /// Passes an answer on. One who gave up waiting misses nothing.
     pub(crate) fn answer(&mut self, token: Token, answer: Answer) {
         if let Some(waiting) = self.waiting.remove(&token) {

@@ -68,6 +68,10 @@ impl Sender {
                 Answer::SentMany(_)
                 | Answer::Traced { .. }
                 | Answer::Found(_)
+                | Answer::Published(_)
+                | Answer::Subscribed(_)
+                | Answer::Called { .. }
+                | Answer::NotTaken(_)
                 | Answer::Accepted
                 | Answer::Drained { .. },
             ) => Ok(Outcome::Unknown),

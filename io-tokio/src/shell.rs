@@ -18,7 +18,7 @@ use proto_core::{
     engine::{Engine, Sink},
     error::Rejected,
     id::Token,
-    node::{Answer, Command, Event, Input, Message, Output},
+    node::{Answer, CallCommand, CallEvent, Command, Event, Input, Message, Output, TopicEvent},
     time::Time,
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -28,6 +28,7 @@ use crate::{
     admission::Admission,
     alarm::{Alarm, Calendar},
     arrival::Arrival,
+    calls::CallDesk,
     channels::Channels,
     clock::Clock,
     common::Common,
@@ -35,13 +36,15 @@ use crate::{
     dialer::Dialer,
     egress::Egress,
     net::Net,
+    orders::Order,
     pending::Pending,
     request::{Inspection, Request},
     stop::Stop,
+    topics::{Pacing, TopicDesk},
 };
 
 /// How many sources take turns in being asked first.
-const SOURCES: usize = 4;
+const SOURCES: usize = 6;
 
 /// The substrate of one node.
 pub(crate) struct Shell<N: Net, C: Clock> {
@@ -69,6 +72,12 @@ pub(crate) struct ShellState {
     inspections: Vec<Inspection>,
     messages: VecDeque<Message>,
     events: VecDeque<Event>,
+    orders: VecDeque<Order>,
+    /// What the shell itself tells the node.
+    own: VecDeque<Input>,
+    topics: TopicDesk,
+    calls: CallDesk,
+    pacing: Pacing,
     stop: Stop,
     first: usize,
 }
@@ -84,6 +93,11 @@ impl ShellState {
             inspections: Vec::new(),
             messages: VecDeque::new(),
             events: VecDeque::new(),
+            orders: VecDeque::new(),
+            own: VecDeque::new(),
+            topics: TopicDesk::new(),
+            calls: CallDesk::new(),
+            pacing: Pacing::default(),
             stop: Stop::new(),
             first: 0,
         }
@@ -98,13 +112,16 @@ impl<N: Net, C: Clock> Sink for Shell<N, C> {
             Output::Close { channel } => self.channels.close(channel, self.state.now),
             Output::Persist { ticket, record } => self.store.persist(ticket, record),
             Output::Event(Event::Message(message)) => self.deliver(message),
-            Output::Event(Event::Done { token, answer }) => {
-                if !self.state.stop.drained(self.state.now, token, &answer) {
-                    self.state.pending.answer(token, *answer);
-                }
+            Output::Event(Event::Topic(TopicEvent::Publication { subscription, publication })) => {
+                self.state.topics.publication(subscription, publication);
             }
+            Output::Event(Event::Call(event)) => self.call_event(event),
+            Output::Event(Event::Done { token, answer }) => self.answer(token, *answer),
             Output::Event(Event::Hop { token, hop }) => self.state.pending.hop(token, hop),
             Output::Event(event) => {
+                if let Event::Topic(event) = &event {
+                    self.state.topics.event(event);
+                }
                 self.note(&event);
                 self.state.events.push_back(event);
             }
@@ -126,6 +143,7 @@ impl<N: Net, C: Clock> Substrate for Shell<N, C> {
         if !self.state.events.is_empty() {
             self.common.publish(&mut self.state.events);
         }
+        self.state.topics.flush();
     }
 
     fn inspect(&mut self, engine: &Engine) {
@@ -134,6 +152,9 @@ impl<N: Net, C: Clock> Substrate for Shell<N, C> {
             look(node, self.state.now);
         }
         self.egress.refresh(|to| node.messages().backlog(to));
+        if self.state.pacing.must_look() {
+            self.state.pacing.look(self.state.now, node.publication_flows());
+        }
         self.common.consumed.set_awaited(node.messages().holds_back());
     }
 
@@ -161,17 +182,18 @@ impl<N: Net, C: Clock> Shell<N, C> {
                 return Poll::Ready(false);
             }
             let due = until.is_some_and(|until| until <= now);
-            let look = !self.state.inspections.is_empty() || self.egress.must_ask();
+            let look = !self.state.inspections.is_empty() || self.egress.must_ask() || self.state.pacing.must_ask();
             if into.len() > before || due || look {
                 coop.made_progress();
                 return Poll::Ready(true);
             }
             // Nothing more comes at once: what was held back goes out now.
-            if !self.channels.flush_all(now) && !self.channels.is_busy() && !self.egress.is_busy() {
+            let busy = self.channels.is_busy() || self.egress.is_busy() || self.state.pacing.is_busy();
+            if !self.channels.flush_all(now) && !busy {
                 break;
             }
         }
-        let own = [self.channels.deadline(), self.state.stop.deadline()];
+        let own = [self.channels.deadline(), self.state.stop.deadline(), self.state.pacing.deadline()];
         let until = own.into_iter().flatten().chain(until).min();
         ready!(self.state.alarm.poll(cx, now, until));
         coop.made_progress();
@@ -194,13 +216,16 @@ impl<N: Net, C: Clock> Shell<N, C> {
         }
         // Whoever consumes from here on wakes this task, so that nothing consumed is left lying until something else does.
         self.common.ready.listen(cx);
-        self.common.consumed.take(room(into), into);
+        // A share is left to the other sources, however many subscriptions consume.
+        self.common.consumed.take(room(into).div_ceil(2), into);
         self.state.first = (self.state.first + 1) % SOURCES;
         for turn in 0..SOURCES {
             match (self.state.first + turn) % SOURCES {
                 0 => self.channels.poll(cx, now, room(into), into),
                 1 => self.poll_arrivals(cx, room(into), into),
                 2 => self.poll_requests(cx, room(into), into),
+                3 => self.poll_orders(room(into), into),
+                4 => self.poll_publications(room(into), into),
                 _ => self.poll_egress(cx, room(into), into),
             }
         }
@@ -260,6 +285,9 @@ impl<N: Net, C: Clock> Shell<N, C> {
             | Command::Connect(_)
             | Command::Disconnect { .. }
             | Command::SetClient { .. }
+            | Command::Topic(_)
+            | Command::Call(_)
+            | Command::AwaitKnown { .. }
             | Command::Drain { .. } => into.push(Input::Command { token, command }),
         }
     }
@@ -274,6 +302,100 @@ impl<N: Net, C: Clock> Shell<N, C> {
         });
     }
 
+    fn poll_publications(&mut self, max: usize, into: &mut Vec<Input>) {
+        // A share is left to the other sources, however fast the application publishes.
+        let max = max - max / 4;
+        let pending = &mut self.state.pending;
+        self.state.pacing.poll(&self.common.press, max, into, |receipt| match receipt {
+            Some(receipt) => pending.track(receipt, None),
+            None => Pending::NOBODY,
+        });
+    }
+
+    fn poll_orders(&mut self, max: usize, into: &mut Vec<Input>) {
+        let end = into.len() + max;
+        if self.state.orders.is_empty() {
+            self.common.orders.take(&mut self.state.orders);
+        }
+        while into.len() < end
+            && let Some(input) = self.state.own.pop_front()
+        {
+            into.push(input);
+        }
+        while into.len() < end
+            && let Some(order) = self.state.orders.pop_front()
+        {
+            into.extend(self.take_order(order));
+        }
+    }
+
+    /// What the node is told for an order.
+    fn take_order(&mut self, order: Order) -> Option<Input> {
+        let ShellState { pending, topics, calls, .. } = &mut self.state;
+        let call = |token, command| Some(Input::Command { token, command: Command::Call(command) });
+        match order {
+            Order::Command { command, answer } => Some(Input::Command { token: pending.track(answer, None), command }),
+            Order::Subscribe { subscribe, to, answer } => {
+                Some(topics.subscribe(pending.fresh(), subscribe, to, answer))
+            }
+            Order::Unsubscribe(subscription) => Some(topics.unsubscribe(subscription)),
+            Order::Serve { token, entry, handler, answer } => calls.serve(token, entry, handler, answer),
+            Order::Withdraw { token, service, client } => calls.withdraw(token, service, client),
+            Order::Call { token, call: made, items, answer } => {
+                pending.track_as(token, answer);
+                if let Some(items) = items {
+                    calls.stream(token, items);
+                }
+                call(token, CallCommand::Call(made))
+            }
+            Order::Cancel(token) => call(Pending::NOBODY, CallCommand::Cancel { call: token }),
+            Order::ItemsTaken { token, items, bytes } => {
+                call(Pending::NOBODY, CallCommand::Consumed { call: token, items, bytes })
+            }
+            Order::Reply { invocation, reply, taken } => {
+                let token = taken.map_or(Pending::NOBODY, |taken| pending.track(taken, None));
+                Some(calls.reply(token, invocation, reply))
+            }
+        }
+    }
+
+    /// Passes an answer of the node to whoever waits for it.
+    fn answer(&mut self, token: Token, answer: Answer) {
+        let state = &mut self.state;
+        if token == Pending::NOBODY || state.stop.drained(state.now, token, &answer) {
+            return;
+        }
+        let rest = state.topics.answer(&self.common, token, answer);
+        if let Some(answer) = rest.and_then(|answer| state.calls.answer(token, answer)) {
+            state.pending.answer(token, answer);
+        }
+    }
+
+    fn call_event(&mut self, event: CallEvent) {
+        if let Some((invocation, reply)) = self.state.calls.event(&self.common, event) {
+            let input = self.state.calls.reply(Pending::NOBODY, invocation, reply);
+            self.state.own.push_back(input);
+        }
+    }
+
+    fn note_topic(&self, event: &TopicEvent) {
+        match event {
+            TopicEvent::Slow { subscription, client, dropped, queued } => {
+                let client = client.as_deref();
+                warn!(?subscription, client, dropped, queued, "a subscription does not keep up");
+            }
+            TopicEvent::SlowNode { node, dropped } => {
+                let name = self.common.name_of(*node);
+                let name = name.as_ref().map_or("?", |name| name.as_str());
+                warn!(node = name, dropped, "a node does not keep up with what is published here");
+            }
+            TopicEvent::Ended { subscription, client, reason } => {
+                warn!(?subscription, client = client.as_deref(), %reason, "a subscription was ended");
+            }
+            TopicEvent::Publication { .. } => {}
+        }
+    }
+
     fn begin_stop(&mut self, deadline: Time) {
         if self.state.stop.begin(deadline) {
             self.listeners.abort_all();
@@ -286,7 +408,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
         if !self.state.stop.is_asked() {
             return false;
         }
-        let unsent = self.egress.waiting() + self.common.posted();
+        let unsent = self.egress.waiting() + self.state.pacing.waiting() + self.common.posted();
         if let Some(deadline) = self.state.stop.must_drain(now, unsent) {
             let token = self.state.pending.fresh();
             self.state.stop.draining(now, token, deadline, unsent);
@@ -340,7 +462,8 @@ impl<N: Net, C: Clock> Shell<N, C> {
             }
             Event::StoreFailed => error!("the store failed"),
             Event::Misuse(misuse) => error!(%misuse, "the shell broke the contract of the core"),
-            Event::Message(_) | Event::Done { .. } | Event::Hop { .. } => {}
+            Event::Topic(event) => self.note_topic(event),
+            Event::Message(_) | Event::Done { .. } | Event::Hop { .. } | Event::Call(_) => {}
         }
     }
 }

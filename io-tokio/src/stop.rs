@@ -81,6 +81,10 @@ impl Stop {
             | Answer::SentMany(_)
             | Answer::Traced { .. }
             | Answer::Found(_)
+            | Answer::Published(_)
+            | Answer::Subscribed(_)
+            | Answer::Called { .. }
+            | Answer::NotTaken(_)
             | Answer::Accepted
             | Answer::Rejected(_) => (unsent, false),
         };

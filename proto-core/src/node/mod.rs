@@ -52,6 +52,7 @@ use crate::{
     secure::Pins,
     time::Time,
     timers::earlier,
+    wire::v1::Port,
 };
 
 /// One node.
@@ -285,6 +286,11 @@ impl Node {
     #[must_use]
     pub const fn topics(&self) -> &Topics {
         &self.topics
+    }
+
+    /// Its publications and receipts under way: one flow for each node that they go to.
+    pub fn publication_flows(&self) -> impl Iterator<Item = message::OutflowView> {
+        self.ports.outflows(Port::Topics)
     }
 
     /// Its calls and services, to look at.

@@ -15,7 +15,7 @@ use crate::{
     id::{Incarnation, NodeAddr},
     limits::CAST_NODES_MAX,
     link::{Lane, LinkId},
-    message::{self, Messages, Place, path_between},
+    message::{self, Messages, OutflowView, Place, path_between},
     node::{Config, Outcome},
     probe::{Counter, Probe},
     rng::Rng,
@@ -79,6 +79,11 @@ impl Ports {
     #[inline]
     pub(super) fn poll_timeout(&self) -> Option<(Time, &'static str)> {
         self.all.iter().map(|flows| flows.messages.poll_timeout()).fold(None, earlier)
+    }
+
+    /// What waits or is unanswered on one port, for each other node.
+    pub(super) fn outflows(&self, port: Port) -> impl Iterator<Item = OutflowView> {
+        self.all.get(port as usize).into_iter().flat_map(|flows| flows.messages.outflows())
     }
 
     /// Whether nothing is to be handed on.

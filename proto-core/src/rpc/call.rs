@@ -152,6 +152,14 @@ pub struct AppError {
     pub payload: Bytes,
 }
 
+impl AppError {
+    /// An error that adds nothing to its code and its words.
+    #[must_use]
+    pub fn new(code: u32, message: &str) -> Self {
+        Self { code, message: Arc::from(message), payload: Bytes::new() }
+    }
+}
+
 /// What was full. The handler has not seen the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[cfg_attr(feature = "trace", derive(serde::Serialize, serde::Deserialize))]
