@@ -276,7 +276,14 @@ impl Oracle {
             Answer::Rejected(reason) => {
                 sent.sole_receiver().map(|to| (to, Outcome::Rejected(*reason))).into_iter().collect()
             }
-            Answer::Traced { .. } | Answer::Found(_) | Answer::Accepted | Answer::Drained { .. } => Vec::new(),
+            Answer::Traced { .. }
+            | Answer::Found(_)
+            | Answer::Published(_)
+            | Answer::Subscribed(_)
+            | Answer::Called { .. }
+            | Answer::NotTaken(_)
+            | Answer::Accepted
+            | Answer::Drained { .. } => Vec::new(),
         };
         for (_, outcome) in &told {
             match outcome {

@@ -6,6 +6,7 @@
 use proto_core::{
     error::Rejected,
     node::{Answer, Outcome},
+    rpc::Completion,
 };
 
 use super::{Fact, Held, Invariant, What};
@@ -57,8 +58,10 @@ fn good(answer: &Answer, misdirected: bool) -> bool {
         Answer::SentMany(outcomes) => outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Delivered),
         Answer::Traced { reached } => *reached,
         Answer::Found(found) => found.as_ref().is_some_and(|found| found.cost.is_some()),
-        Answer::Accepted => true,
-        Answer::Rejected(_) | Answer::Drained { .. } => false,
+        Answer::Published(report) => report.missing.is_empty(),
+        Answer::Called { completion, .. } => matches!(completion, Completion::Ok(_)),
+        Answer::Accepted | Answer::Subscribed(_) => true,
+        Answer::Rejected(_) | Answer::NotTaken(_) | Answer::Drained { .. } => false,
     }
 }
 
