@@ -96,6 +96,18 @@ counters! {
     OtherLife = "messages_other_life",
     /// Messages received again and dropped.
     MessagesDuplicate = "messages_duplicate",
+    /// Parcels sent by the machines of this node to those of others.
+    ParcelsSent = "parcels_sent",
+    /// Parcels handed to the machines of this node.
+    ParcelsDelivered = "parcels_delivered",
+    /// Parcels refused, at either end.
+    ParcelsRefused = "parcels_refused",
+    /// Parcels whose outcome is unknown after their deadline.
+    ParcelsUnknown = "parcels_unknown",
+    /// Transmissions of parcels beyond the first.
+    ParcelsRetransmitted = "parcels_retransmitted",
+    /// Parcels received again and dropped.
+    ParcelsDuplicate = "parcels_duplicate",
     /// Publications by the application of this node.
     Published = "topics_published",
     /// Publications that arrived from other nodes.

@@ -15,7 +15,7 @@ use crate::{
     id::{Incarnation, NodeAddr, Seq},
     limits::CLIENT_NAME_MAX,
     node::{Client, Config, Message, Outcome},
-    probe::Probe,
+    probe::{Counter, Probe},
     time::Time,
     wire::{
         Frame,
@@ -124,6 +124,35 @@ impl Label {
     }
 }
 
+/// The counter of messages, or the one of parcels that stands for the same.
+pub(super) const fn counter_of(port: Option<v1::Port>, messages: Counted) -> Counter {
+    match (port, messages) {
+        (None, Counted::Sent) => Counter::MessagesSent,
+        (None, Counted::Delivered) => Counter::MessagesDelivered,
+        (None, Counted::Refused) => Counter::MessagesRefused,
+        (None, Counted::Unknown) => Counter::MessagesUnknown,
+        (None, Counted::Retransmitted) => Counter::MessagesRetransmitted,
+        (None, Counted::Duplicate) => Counter::MessagesDuplicate,
+        (Some(_), Counted::Sent) => Counter::ParcelsSent,
+        (Some(_), Counted::Delivered) => Counter::ParcelsDelivered,
+        (Some(_), Counted::Refused) => Counter::ParcelsRefused,
+        (Some(_), Counted::Unknown) => Counter::ParcelsUnknown,
+        (Some(_), Counted::Retransmitted) => Counter::ParcelsRetransmitted,
+        (Some(_), Counted::Duplicate) => Counter::ParcelsDuplicate,
+    }
+}
+
+/// What is counted of a flow.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Counted {
+    Sent,
+    Delivered,
+    Refused,
+    Unknown,
+    Retransmitted,
+    Duplicate,
+}
+
 /// What every step of a flow may use. Lives for one call.
 #[derive(Debug)]
 pub(super) struct Env<'a> {
@@ -136,9 +165,20 @@ pub(super) struct Env<'a> {
 }
 
 impl Env<'_> {
+    /// Counts.
+    #[inline]
+    pub(super) fn count(&mut self, what: Counted) {
+        self.probe.count(counter_of(self.me.port, what));
+    }
+
     /// Books the outcome of a message, and tells the application if it wants to know.
     pub(super) fn settle(&mut self, report: Report, node: NodeAddr, outcome: Outcome) {
-        self.ledger.settle(report, node, outcome, self.probe, self.fx);
+        match outcome {
+            Outcome::Delivered => {}
+            Outcome::Rejected(_) => self.count(Counted::Refused),
+            Outcome::Unknown => self.count(Counted::Unknown),
+        }
+        self.ledger.settle(report, node, outcome, self.fx);
     }
 
     /// Hands a message over to whoever it is for.

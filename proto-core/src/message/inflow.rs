@@ -12,7 +12,7 @@ use alloc::{boxed::Box, collections::VecDeque};
 use bytes::Bytes;
 
 use super::{
-    env::{Env, Heading, Label, Me, Place},
+    env::{Counted, Env, Heading, Label, Me, Place},
     inbox::{Admission, Inbox, NoRoom},
     view::InflowView,
 };
@@ -20,7 +20,6 @@ use crate::{
     id::{Incarnation, NodeAddr, Seq},
     limits::{COPY_MAX, FLOW_IDLE, FLOW_WINDOW, REFUSALS_PER_ACK},
     node::Client,
-    probe::Counter,
     time::Time,
     wire::{
         Frame, Kind,
@@ -138,7 +137,7 @@ impl Inflow {
         self.raise_floor(seq - u64::from(place.behind));
         let served = self.serve_all(env, inbox);
         if seq < self.next {
-            env.probe.count(Counter::MessagesDuplicate);
+            env.count(Counted::Duplicate);
             return served == Served::Full;
         }
         // The one whose turn it is needs no room to wait in; it may be what all that holds the room waits for.
@@ -262,13 +261,13 @@ impl Inflow {
     }
 
     fn deliver(&mut self, env: &mut Env<'_>, to_client: Option<Client>, heading: Heading<'_>, body: Bytes) {
-        env.probe.count(Counter::MessagesDelivered);
+        env.count(Counted::Delivered);
         env.deliver(self.from, self.life, Seq(self.next), to_client, heading, body);
         self.next += 1;
     }
 
     fn refuse(&mut self, env: &mut Env<'_>, code: v1::RefusalCode) {
-        env.probe.count(Counter::MessagesRefused);
+        env.count(Counted::Refused);
         if self.next >= self.floor {
             self.refused.push_back(Refusal { seq: Seq(self.next), code });
         }
@@ -281,7 +280,7 @@ impl Inflow {
             return;
         };
         if matches!(self.early.get(index), Some(Some(_))) {
-            env.probe.count(Counter::MessagesDuplicate);
+            env.count(Counted::Duplicate);
             return;
         }
         let slots = (index + 1).saturating_sub(self.early.len());

@@ -12,7 +12,6 @@ use crate::{
     id::{NodeAddr, Token},
     limits::LISTS_MAX,
     node::{Answer, Outcome},
-    probe::{Counter, Probe},
 };
 
 /// Who wants to know the outcome of a message.
@@ -75,20 +74,8 @@ impl Ledger {
     }
 
     /// Books the outcome of a message, and answers if nothing is missing any more.
-    pub(super) fn settle(
-        &mut self,
-        report: Report,
-        node: NodeAddr,
-        outcome: Outcome,
-        probe: &mut Probe,
-        fx: &mut Vec<Effect>,
-    ) {
+    pub(super) fn settle(&mut self, report: Report, node: NodeAddr, outcome: Outcome, fx: &mut Vec<Effect>) {
         self.open = self.open.saturating_sub(1);
-        match outcome {
-            Outcome::Delivered => {}
-            Outcome::Rejected(_) => probe.count(Counter::MessagesRefused),
-            Outcome::Unknown => probe.count(Counter::MessagesUnknown),
-        }
         match report {
             Report::Nobody => {}
             Report::One(token) => fx.push(Effect::Done { token, answer: Box::new(Answer::Sent(outcome)) }),

@@ -4,7 +4,7 @@
 //! messages are taken out; since nothing can be lost, its outcome is never unknown. Bounds: `FLOW_QUEUE_MESSAGES`, `FLOW_QUEUE_BYTES`.
 
 use super::{
-    env::{Env, Parcel, refused},
+    env::{Counted, Env, Parcel, refused},
     inbox::{Admission, Inbox},
     inflow::Served,
     line::Line,
@@ -15,7 +15,6 @@ use crate::{
     id::Seq,
     limits::{FLOW_QUEUE_BYTES, FLOW_QUEUE_MESSAGES},
     node::Outcome,
-    probe::Counter,
     time::Time,
 };
 
@@ -90,7 +89,7 @@ impl Local {
                 env.settle(parcel.report, env.me.addr, Outcome::Rejected(refused(code, parcel.payload.len())))
             }
             Admission::Taken(to_client) => {
-                env.probe.count(Counter::MessagesDelivered);
+                env.count(Counted::Delivered);
                 let (me, payload) = (env.me, parcel.payload.clone());
                 env.deliver(me.addr, me.incarnation, self.next, to_client, parcel.label.heading(), payload);
                 self.next = self.next.next();

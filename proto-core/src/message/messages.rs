@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{
     Effect, Event,
     arrivals::Arrivals,
-    env::{Env, Heading, Label, Me, Parcel, Place, client},
+    env::{Counted, Env, Heading, Label, Me, Parcel, Place, client, counter_of},
     ledger::{Ledger, Report},
     lives::Lives,
     outflows::Outflows,
@@ -20,7 +20,6 @@ use crate::{
     id::{NodeAddr, Token},
     limits::{FLOW_SWEEP, MESSAGE_DEADLINE_MAX, PARCEL_HEAD_MAX, PAYLOAD_HARD_MAX, RECEIVERS_MAX},
     node::{Config, Outcome, Send},
-    probe::Counter,
     time::Time,
     timers::earlier,
     wire::v1::Port,
@@ -75,7 +74,7 @@ impl Messages {
     pub fn send(&mut self, cx: &mut Cx<'_>, token: Token, send: Send, fx: &mut Vec<Effect>) -> Result<(), Rejected> {
         let result = self.try_send(cx, token, send, fx);
         if result.is_err() {
-            cx.probe.count(Counter::MessagesRefused);
+            cx.probe.count(counter_of(self.me.port, Counted::Refused));
         }
         result
     }
@@ -123,7 +122,7 @@ impl Messages {
             1..=RECEIVERS_MAX => self.ledger.open_list(token, &to),
             _ => Err(Rejected::Busy),
         });
-        let list = list.inspect_err(|_| cx.probe.count(Counter::MessagesRefused))?;
+        let list = list.inspect_err(|_| cx.probe.count(counter_of(self.me.port, Counted::Refused)))?;
         let deadline = cx.now + deadline.min(MESSAGE_DEADLINE_MAX);
         for (index, node) in (0..).zip(to) {
             let report = Report::Listed { list, index };
@@ -131,7 +130,8 @@ impl Messages {
             let parcel = Parcel { payload: payload.clone(), label, deadline, report };
             if let Err(rejected) = self.dispatch(cx, node, parcel, fx) {
                 self.ledger.begin();
-                self.ledger.settle(report, node, Outcome::Rejected(rejected), cx.probe, fx);
+                cx.probe.count(counter_of(self.me.port, Counted::Refused));
+                self.ledger.settle(report, node, Outcome::Rejected(rejected), fx);
             }
         }
         Ok(())
@@ -297,7 +297,7 @@ impl Messages {
             outflows.send(&mut env, to, parcel)
         };
         match result {
-            Ok(()) => cx.probe.count(Counter::MessagesSent),
+            Ok(()) => cx.probe.count(counter_of(self.me.port, Counted::Sent)),
             Err(_) => self.ledger.withdraw(),
         }
         result

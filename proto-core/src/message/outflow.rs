@@ -17,7 +17,7 @@ use core::time::Duration;
 
 use super::{
     Effect,
-    env::{Env, Label, Parcel, refused},
+    env::{Counted, Env, Label, Parcel, refused},
     line::Line,
     pace::Pace,
     rto::Rto,
@@ -28,7 +28,6 @@ use crate::{
     id::{Incarnation, NodeAddr, Seq},
     limits::{FLOW_FLIGHT_BYTES, FLOW_IDLE, FLOW_QUEUE_BYTES, FLOW_QUEUE_MESSAGES, FLOW_WINDOW, REFUSALS_PER_ACK},
     node::Outcome,
-    probe::Counter,
     time::Time,
     timers::earlier,
     wire::{
@@ -458,7 +457,7 @@ impl Outflow {
         if self.forward(env, seq, &parcel) {
             self.told = self.flight.first();
             self.retransmissions += 1;
-            env.probe.count(Counter::MessagesRetransmitted);
+            env.count(Counted::Retransmitted);
         }
     }
 
