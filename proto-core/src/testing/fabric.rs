@@ -158,14 +158,12 @@ impl Fabric {
             }
             Output::Persist { ticket, record: _ } => self.fly(node, Input::Persisted { upto: ticket, durable: true }),
             Output::Event(event) => {
-                let taken = match &event {
-                    Event::Message(message) => Some(message.mailbox()),
-                    Event::Topic(TopicEvent::Publication { subscription, .. }) => {
-                        Some(Mailbox::Subscription(*subscription))
-                    }
-                    _ => None,
-                };
-                if let Some(mailbox) = taken {
+                if let Event::Message(message) = &event {
+                    let mailbox = message.mailbox();
+                    self.fly(node, Input::Consumed { mailbox, messages: 1 });
+                }
+                if let Event::Topic(TopicEvent::Publication { subscription, .. }) = &event {
+                    let mailbox = Mailbox::Subscription(*subscription);
                     self.fly(node, Input::Consumed { mailbox, messages: 1 });
                 }
                 told.push((node, self.now, event));
