@@ -193,16 +193,16 @@ impl Mesh {
 impl Inner {
     /// Hands a publication to the engine as soon as there is room.
     async fn print(&self, printed: Printed) -> Result<(), PublishError> {
-        let printed = match self.common.press.try_print(printed) {
-            Ok(first) => return Ok(self.common.ring_if(first)),
+        let first = match self.common.press.try_print(printed) {
+            Ok(first) => first,
             Err(NotPrinted::Stopped) => return Err(Stopped.into()),
-            Err(NotPrinted::Full(printed)) => printed,
+            Err(NotPrinted::Full(printed)) => {
+                let bound = printed.publish.deadline;
+                let taken = timeout(bound, self.common.press.print(printed)).await.map_err(|_| PublishError::Busy)?;
+                taken.map_err(|_| Stopped)?
+            }
         };
-        let bound = printed.publish.deadline;
-        match timeout(bound, self.common.press.print(printed)).await {
-            Ok(Ok(first)) => Ok(self.common.ring_if(first)),
-            Ok(Err(_)) => Err(Stopped.into()),
-            Err(_) => Err(PublishError::Busy),
-        }
+        self.common.ring_if(first);
+        Ok(())
     }
 }
