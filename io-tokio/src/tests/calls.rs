@@ -318,3 +318,29 @@ async fn people_can_see_who_serves_what_and_how_it_fares() {
     assert_eq!(here.served.map(|served| (served.requests, served.errors)), Some((1, 0)));
     assert_eq!(here.cost, Some(0));
 }
+
+#[tokio::test]
+async fn a_node_that_is_over_ends_its_handlers_and_calls() {
+    let (a, b) = pair().await;
+    let (sender, mut told) = mpsc::unbounded_channel::<()>();
+    let handler = move |_| {
+        let sender = sender.clone();
+        async move {
+            sender.send(()).unwrap();
+            std::future::pending::<()>().await;
+            drop(sender);
+            Ok("never")
+        }
+    };
+    let service = a.serve("s", handler).await.unwrap();
+    let calling = tokio::spawn({
+        let b = b.clone();
+        async move { b.call("s", "").deadline(Duration::from_secs(60)).await }
+    });
+    assert_eq!(timeout(LONG, told.recv()).await.unwrap(), Some(()));
+    b.shutdown(Duration::ZERO).await.unwrap();
+    assert!(timeout(LONG, calling).await.unwrap().unwrap().is_err());
+    a.shutdown(Duration::ZERO).await.unwrap();
+    drop(service);
+    assert_eq!(timeout(LONG, told.recv()).await.unwrap(), None, "the handler's future is gone");
+}

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use proto_core::{
+    error::Rejected,
     node::TopicEvent,
     pubsub::{Ended, Policy, Publication},
 };
@@ -237,6 +238,8 @@ async fn what_is_no_topic_is_refused_at_once() {
     let a = start(options("a")).await;
     assert!(matches!(a.publish("a..b", "").await, Err(PublishError::BadTopic(_))));
     assert!(matches!(a.publish("a.*", "").await, Err(PublishError::BadTopic(_))));
+    let large = a.publish("t", vec![0; 1 << 30]).await;
+    assert!(matches!(large, Err(PublishError::Rejected(Rejected::TooLarge { .. }))), "{large:?}");
     assert!(matches!(a.subscribe("a.>.b").await.err(), Some(SubscribeError::BadTopic(_))));
 }
 

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use proto_core::{
+    error::Rejected,
     node::Answer,
     pubsub::{Publish, Report, Topic},
 };
@@ -193,6 +194,11 @@ impl Mesh {
 impl Inner {
     /// Hands a publication to the engine as soon as there is room.
     async fn print(&self, printed: Printed) -> Result<(), PublishError> {
+        let (len, limit) = (printed.len(), self.max_payload);
+        if len > limit {
+            // The node would refuse it, and nobody would hear of that.
+            return Err(Rejected::TooLarge { len: len as u64, limit: limit as u64 }.into());
+        }
         let first = match self.common.press.try_print(printed) {
             Ok(first) => first,
             Err(NotPrinted::Stopped) => return Err(Stopped.into()),
