@@ -13,7 +13,8 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use bytes::{Bytes, BytesMut};
 use proto_core::{
     id::{Incarnation, NodeAddr, NodeName, Seq},
-    limits::{CLIENT_NAME_MAX, HEADER_MAX, NEIGHBOURS_MAX, REFUSALS_PER_ACK},
+    limits::{CAST_NODES_MAX, CLIENT_NAME_MAX, HEADER_MAX, NEIGHBOURS_MAX, REFUSALS_PER_ACK},
+    rpc::Entry,
     wire::{self, Encoded, Frame, Head, Kind, PRELUDE_LEN, Prelude, v1},
 };
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,23 @@ fn header_again(kind: Kind, head: &[u8]) -> Option<Head> {
         Kind::Ack => again::<v1::Ack>(head),
         Kind::Probe => again::<v1::Probe>(head),
         Kind::ProbeReply => again::<v1::ProbeReply>(head),
+        Kind::ParcelAck => again::<v1::ParcelAck>(head),
+        Kind::Parcel => before_the_ports_part::<v1::Parcel>(head),
+        Kind::Cast => before_the_ports_part::<v1::Cast>(head),
     }
+}
+
+/// The same for a header that goes on with what only a machine reads. Whatever that is, it is read or refused.
+fn before_the_ports_part<'a, H: Deserialize<'a> + Serialize>(head: &'a [u8]) -> Option<Head> {
+    let (header, rest) = postcard::take_from_bytes::<H>(head).ok()?;
+    let mut again = wire::encode(&header);
+    again.extend_from_slice(rest);
+    let ours = v1::Publication::split_from(rest);
+    assert_eq!(ours, postcard::take_from_bytes(rest).ok(), "both decoders say the same");
+    let _ =
+        (wire::decode::<v1::Call<'_>>(rest), wire::decode::<v1::Notice>(rest), wire::decode::<v1::Receipt<'_>>(rest));
+    let _ = (Entry::decode(rest), postcard::take_from_bytes::<v1::Offer<'_>>(rest));
+    Some(again)
 }
 
 /// An arbitrary header and payload through the wire and back.
@@ -124,8 +141,55 @@ fn header(u: &mut Unstructured<'_>) -> Result<()> {
             let (last, stopped) = (u.arbitrary()?, stopped(u)?);
             check(kind, &v1::ProbeReply { transit, id, hop, name, last, stopped }, u);
         }
+        Kind::Parcel => parcel(u)?,
+        Kind::ParcelAck => check(kind, &v1::ParcelAck { ack: ack(u)?, port: port(u)? }, u),
+        Kind::Cast => cast(u)?,
     }
     Ok(())
+}
+
+fn port(u: &mut Unstructured<'_>) -> Result<v1::Port> {
+    u.choose(&[v1::Port::Directory, v1::Port::Calls, v1::Port::Topics]).copied()
+}
+
+/// A parcel comes apart as it was put together.
+fn parcel(u: &mut Unstructured<'_>) -> Result<()> {
+    let (transit, port, src_incarnation, dst_incarnation) = (transit(u)?, port(u)?, life(u)?, life(u)?);
+    let (seq, behind) = (Seq(u.arbitrary()?), u.arbitrary()?);
+    let parcel = v1::Parcel { transit, port, src_incarnation, dst_incarnation, seq, behind };
+    let (head, body) = (ports_part(u)?, Bytes::copy_from_slice(u.bytes(u.len())?));
+    let encoded = encoded(&Frame::parcel(&parcel, &head, body.clone()));
+    assert_eq!(encoded.into_parcel(), Ok((parcel, Bytes::from(head), body)));
+    Ok(())
+}
+
+/// The same for several receivers.
+fn cast(u: &mut Unstructured<'_>) -> Result<()> {
+    let (transit, src_incarnation) = (transit(u)?, life(u)?);
+    let count = u.int_in_range(0..=CAST_NODES_MAX)?;
+    let receiver = |u: &mut Unstructured<'_>| {
+        let (node, incarnation) = (addr(u)?, life(u)?);
+        Ok(v1::CastTo { node, incarnation, seq: Seq(u.arbitrary()?), behind: u.arbitrary()? })
+    };
+    let to = (0..count).map(|_| receiver(u)).collect::<Result<_>>()?;
+    let cast = v1::Cast { transit, src_incarnation, to };
+    let (head, body) = (ports_part(u)?, Bytes::copy_from_slice(u.bytes(u.len())?));
+    let encoded = encoded(&Frame::cast(&cast, &head, body.clone()));
+    assert_eq!(encoded.into_cast(), Ok((cast, Bytes::from(head), body)));
+    Ok(())
+}
+
+fn ports_part(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let len = usize::from(u.arbitrary::<u8>()?).min(u.len());
+    Ok(u.bytes(len)?.to_vec())
+}
+
+fn encoded(frame: &Frame) -> Encoded {
+    assert!(frame.head.len() <= HEADER_MAX, "{frame:?}");
+    let mut bytes = BytesMut::new();
+    frame.put(&mut bytes);
+    let Ok(Some(encoded)) = Encoded::parse(bytes.freeze()) else { panic!("{frame:?} does not parse") };
+    encoded
 }
 
 /// The header comes back as it was, and is not to be had from fewer or more bytes.

@@ -1,5 +1,7 @@
 //! What can go wrong, as data. A scenario is a list of these with their times.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -81,6 +83,16 @@ pub enum Fault {
         host: HostId,
         /// How long it leaves them lying, in milliseconds.
         consume_after_ms: u64,
+    },
+    /// A client of an application takes no messages any more, or takes all that lie before it. It goes on when its
+    /// process ends or when it leaves, too.
+    StuckClient {
+        /// Whose.
+        host: HostId,
+        /// The client's name.
+        client: Arc<str>,
+        /// Whether it is stuck from now on.
+        stuck: bool,
     },
     /// The next write to the disk fails, and with it the store until the next start.
     FailDisk {

@@ -104,6 +104,12 @@ impl<'a> HostRef<'a> {
         self.0.clock.local(at)
     }
 
+    /// When its node wants to be woken, on its own clock, as it said after its last turn that was not one of several.
+    #[must_use]
+    pub const fn deadline(self) -> Option<Time> {
+        self.0.deadline
+    }
+
     /// How fast its clock runs, in parts per million too much.
     #[must_use]
     pub const fn clock_ppm(self) -> i32 {
@@ -153,6 +159,8 @@ pub(crate) struct Host {
     pub(crate) pause_serial: u32,
     /// Messages that the application has not taken.
     pub(crate) unconsumed: BTreeMap<Mailbox, u32>,
+    /// Clients that take nothing, and what lies before each.
+    pub(crate) stuck: BTreeMap<Arc<str>, BTreeMap<Mailbox, u32>>,
     pub(crate) disk: Disk,
     /// The drain that a graceful stop waits for.
     pub(crate) stopping: Option<Token>,
@@ -180,6 +188,7 @@ impl Host {
             wake_serial: 0,
             pause_serial: 0,
             unconsumed: BTreeMap::new(),
+            stuck: BTreeMap::new(),
             disk: Disk::default(),
             stopping: None,
             chances: 0,
@@ -215,6 +224,7 @@ impl Host {
         self.wake_serial += 1;
         self.pause_serial += 1;
         self.unconsumed.clear();
+        self.stuck.clear();
     }
 
     /// The clock runs at another rate from now on, also in later lives.

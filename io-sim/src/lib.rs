@@ -15,6 +15,7 @@
 mod canary;
 pub mod clock;
 mod config;
+mod crypto;
 mod disk;
 pub mod fault;
 pub mod hash;

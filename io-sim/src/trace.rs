@@ -162,6 +162,8 @@ const fn output_kind(output: &Output) -> &'static str {
         Output::Persist { .. } => "persist",
         Output::Event(event) => match event {
             Event::Message(_) => "message",
+            Event::Topic(_) => "topic",
+            Event::Call(_) => "call",
             Event::Done { .. } => "done",
             Event::Hop { .. } => "hop",
             Event::LinkUp { .. } => "link up",

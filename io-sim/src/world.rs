@@ -5,13 +5,14 @@ use core::ops::ControlFlow;
 use proto_core::{
     id::Token,
     node::{Command, Input, Output},
-    secure::{AWS_LC, Provider},
+    secure::Provider,
     time::{Time, WallTime},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     config::HostSpec,
+    crypto::REMEMBERING,
     host::{Host, HostId, HostRef, HostState},
     net::{Inbound, LinkSpec, Net, NetCx, Verdict},
     rng::{Dice, Draws, Label},
@@ -83,7 +84,7 @@ pub struct TurnRecord<'a> {
     pub at: SimTime,
     /// What the host's clock showed.
     pub local: Time,
-    /// What the node was told.
+    /// What the node was told; the bytes that arrived are left out.
     pub inputs: &'a [Input],
     /// What it asked for.
     pub outputs: &'a [Output],
@@ -121,7 +122,7 @@ impl World {
         let dice = Dice::new(seed);
         Self {
             dice,
-            provider: AWS_LC,
+            provider: REMEMBERING,
             schedule: Schedule::new(),
             net: Net::new(options.link, dice, options.chop_per_mille, options.canary),
             hosts: Vec::new(),
@@ -159,7 +160,12 @@ impl World {
         self.hosts.get(host.index())?.engine.as_ref()?;
         self.tokens += 1;
         let token = Token(self.tokens);
+        let leaver =
+            if let Command::SetClient { client, present: false } = &command { Some(client.clone()) } else { None };
         self.tell(host, Input::Command { token, command });
+        if let Some(client) = leaver {
+            self.unstick(host, &client);
+        }
         Some(token)
     }
 

@@ -2,11 +2,13 @@
 //!
 //! Rooms: [`config`] reads files, [`errors`] says what went wrong, [`mod@bench`] measures, `cli` has one file per command, `control` is the
 //! language between a command and a running node, `run` is the life of a node process, `admin` its metrics and health,
+//! `api` the listener for programs,
 //! `logs` its log.
 
 #![forbid(unsafe_code)]
 
 mod admin;
+mod api;
 pub mod bench;
 mod cli;
 mod clock;

@@ -3,7 +3,12 @@
 //! Every payload names the message it is of: who sent it, in which life, and its number there. So the oracle recognises
 //! whatever an application is handed, however it came there.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod clients;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use io_sim::HostId;
@@ -12,6 +17,8 @@ use proto_core::{
     node::{Answer, Outcome},
     time::Time,
 };
+
+use clients::Clients;
 
 /// Names one message for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,11 +100,26 @@ impl Receivers {
     }
 }
 
+/// What a message is, as its sender wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// The sender's address.
+    pub from: NodeAddr,
+    /// The client that sends; `None` for the node itself.
+    pub from_client: Option<Arc<str>>,
+    /// For whom.
+    pub to: Receivers,
+    /// For which client of each; `None` for the node itself.
+    pub to_client: Option<Arc<str>>,
+}
+
 /// A message that an application sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// For whom.
-    pub to: Receivers,
+    /// What was sent.
+    pub letter: Letter,
+    /// When, in the order of all that the oracle was told.
+    pub place: u64,
     /// Whether it was sent after the calm had come, to be surely delivered.
     pub fresh: bool,
     /// Each time a receiver's application got it: who, and in which life.
@@ -131,6 +153,9 @@ struct Life {
     open: BTreeSet<(Time, Token)>,
     /// The last serial that was handed over, by sender and its life.
     last_handed: BTreeMap<(HostId, Incarnation), u32>,
+    clients: Clients,
+    /// Messages that were handed over and not consumed.
+    held: u64,
 }
 
 /// Counts of a run.
@@ -153,10 +178,22 @@ pub struct Counts {
 pub struct Oracle {
     sent: BTreeMap<Key, Sent>,
     lives: BTreeMap<HostId, Life>,
+    /// The most that each node ever held at once of what its application did not consume.
+    most_held: BTreeMap<HostId, u64>,
+    /// Counts what the oracle is told.
+    place: u64,
+    /// What happens at one moment may be told that much apart.
+    blur_ms: u64,
     counts: Counts,
 }
 
 impl Oracle {
+    /// Knows of nothing. What happens at one moment may be told `blur_ms` apart.
+    #[must_use]
+    pub fn with_blur(blur_ms: u64) -> Self {
+        Self { blur_ms, ..Self::default() }
+    }
+
     /// A node started a life. What the last one was asked will never be answered.
     pub fn started(&mut self, node: HostId, life: Incarnation) {
         self.lives.insert(node, Life { number: life, ..Life::default() });
@@ -175,9 +212,11 @@ impl Oracle {
     }
 
     /// An application sent a message.
-    pub fn sent(&mut self, key: Key, to: Receivers, fresh: bool) {
+    pub fn sent(&mut self, key: Key, letter: Letter, fresh: bool) {
         self.counts.sent += 1;
-        self.sent.insert(key, Sent { to, fresh, handed: Vec::new(), told: Vec::new() });
+        self.place += 1;
+        let place = self.place;
+        self.sent.insert(key, Sent { letter, place, fresh, handed: Vec::new(), told: Vec::new() });
     }
 
     /// An application asked for something that must be answered by `due`, on the node's own clock. `None`: that need not
@@ -189,10 +228,27 @@ impl Oracle {
         life.open.extend(due.map(|due| (due, token)));
     }
 
+    /// A request, which [`Oracle::asked`] told of, says that a client comes or goes.
+    pub fn client(&mut self, node: HostId, token: Token, client: &Arc<str>, present: bool) {
+        if let Some(life) = self.lives.get_mut(&node) {
+            life.clients.asked(token, client, present);
+        }
+    }
+
+    /// An application consumed messages that it had been handed.
+    pub fn consumed(&mut self, node: HostId, messages: u32) {
+        if let Some(life) = self.lives.get_mut(&node) {
+            life.held = life.held.saturating_sub(messages.into());
+        }
+    }
+
     /// An application was handed a message. Returns the serial handed over before it in the same flow.
     pub fn handed(&mut self, node: HostId, key: Key) -> Option<u32> {
         let life = self.lives.get_mut(&node)?;
         self.counts.handed += 1;
+        life.held += 1;
+        let most = self.most_held.entry(node).or_default();
+        *most = life.held.max(*most);
         if let Some(sent) = self.sent.get_mut(&key) {
             sent.handed.push((node, life.number));
         }
@@ -205,8 +261,13 @@ impl Oracle {
         node: HostId,
         token: Token,
         answer: &Answer,
+        at_ms: u64,
         host_of: impl Fn(NodeAddr) -> Option<HostId>,
     ) {
+        self.place += 1;
+        if let Some(life) = self.lives.get_mut(&node) {
+            life.clients.answered(token, answer, self.place, at_ms);
+        }
         let Some(asked) = self.lives.get_mut(&node).and_then(|life| life.answer(token, answer)) else { return };
         let Some(sent) = asked.and_then(|key| self.sent.get_mut(&key)) else { return };
         let told: Vec<(HostId, Outcome)> = match answer {
@@ -215,7 +276,14 @@ impl Oracle {
             Answer::Rejected(reason) => {
                 sent.sole_receiver().map(|to| (to, Outcome::Rejected(*reason))).into_iter().collect()
             }
-            Answer::Traced { .. } | Answer::Found(_) | Answer::Accepted | Answer::Drained { .. } => Vec::new(),
+            Answer::Traced { .. }
+            | Answer::Found(_)
+            | Answer::Published(_)
+            | Answer::Subscribed(_)
+            | Answer::Called { .. }
+            | Answer::NotTaken(_)
+            | Answer::Accepted
+            | Answer::Drained { .. } => Vec::new(),
         };
         for (_, outcome) in &told {
             match outcome {
@@ -261,6 +329,32 @@ impl Oracle {
         self.lives.get(&node).map_or(0, |life| life.open.len())
     }
 
+    /// Whether a client may be at a node, or may have been so just now.
+    #[must_use]
+    pub fn may_have(&self, node: HostId, client: &str, at_ms: u64) -> bool {
+        self.lives.get(&node).is_some_and(|life| life.clients.perhaps(client, at_ms, self.blur_ms))
+    }
+
+    /// Whether a client has surely been at a node ever since a message was sent.
+    #[must_use]
+    pub fn had_since(&self, node: HostId, client: &str, sent: &Sent) -> bool {
+        let since = self.lives.get(&node).and_then(|life| life.clients.surely_since(client));
+        since.is_some_and(|since| since < sent.place)
+    }
+
+    /// The most messages that a node ever held at once and its application did not consume.
+    #[must_use]
+    pub fn most_held(&self, node: HostId) -> u64 {
+        self.most_held.get(&node).copied().unwrap_or(0)
+    }
+
+    /// How many messages the sender of one had sent to a node in that life, up to that one.
+    #[must_use]
+    pub fn sent_to(&self, node: HostId, last: Key) -> u64 {
+        let sent = self.sent.range(Key { serial: 0, ..last }..=last);
+        sent.filter(|(_, sent)| sent.letter.to.include(node)).count() as u64
+    }
+
     /// The life of a node that runs.
     #[must_use]
     pub fn life(&self, node: HostId) -> Option<Incarnation> {
@@ -286,8 +380,10 @@ pub struct Request {
 }
 
 impl Sent {
-    fn sole_receiver(&self) -> Option<HostId> {
-        match &self.to {
+    /// Its receiver, if it is for one node only.
+    #[must_use]
+    pub fn sole_receiver(&self) -> Option<HostId> {
+        match &self.letter.to {
             Receivers::These(nodes) => nodes.first().copied().filter(|_| nodes.len() == 1),
             Receivers::Everyone => None,
         }

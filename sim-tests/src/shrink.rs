@@ -182,8 +182,10 @@ const PLAIN_HOST: [fn(&mut HostSpec); 7] = [
 fn plain_op(op: &mut Op) {
     match op {
         Op::Send { bytes, deadline_ms, .. }
+        | Op::SendToClient { bytes, deadline_ms, .. }
         | Op::SendMany { bytes, deadline_ms, .. }
         | Op::Broadcast { bytes, deadline_ms, .. } => (*bytes, *deadline_ms) = (16, 1_000),
         Op::Trace { deadline_ms, .. } | Op::FindNode { deadline_ms, .. } => *deadline_ms = 1_000,
+        Op::Client { .. } => {}
     }
 }

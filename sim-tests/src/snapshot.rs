@@ -53,6 +53,8 @@ pub struct NodeSnap {
     pub timers: Timers,
     /// Whom it dials.
     pub dials: Vec<NodeAddr>,
+    /// Most of what is its own to bound.
+    pub bounds: Bounds,
 
     /// Its links.
     pub links: Vec<LinkSnap>,
@@ -60,10 +62,62 @@ pub struct NodeSnap {
     pub routes: Vec<RouteSnap>,
     /// The adverts it holds, its own included.
     pub adverts: Vec<AdvertSnap>,
-    /// Where it would send frames. Only there when the mesh should have settled: it is costly to ask for.
+    /// Where it would send frames: of every flow that is followed when the mesh should have settled, else of one.
     pub forwards: Vec<ForwardSnap>,
+    /// How large its tables and queues are.
+    pub sizes: Sizes,
     /// What it has counted in this life.
     pub counts: NodeCounts,
+}
+
+/// How much a node of this configuration in this scenario may hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Messages before its application.
+    pub inbox: usize,
+    /// Bytes of one payload.
+    pub payload: usize,
+    /// Clients that its application ever names.
+    pub clients: usize,
+}
+
+/// How large the tables and queues of a node are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Messages in the node's own mailbox.
+    pub inbox: usize,
+    /// Bytes of them.
+    pub inbox_bytes: usize,
+    /// Bytes of messages that wait for others, or for room before the application.
+    pub waiting_bytes: usize,
+    /// Clients that are here.
+    pub clients: usize,
+    /// Messages before all of them.
+    pub clients_messages: usize,
+    /// Bytes of them.
+    pub clients_bytes: usize,
+    /// Nodes that it sends messages to.
+    pub flows_out: usize,
+    /// Nodes that it gets messages from.
+    pub flows_in: usize,
+    /// Most messages transmitted and not answered for one receiver.
+    pub in_flight: usize,
+    /// Most messages waiting or not answered for one receiver.
+    pub backlog: usize,
+    /// Most bytes of those.
+    pub backlog_bytes: usize,
+    /// Most messages of one sender that wait.
+    pub early: usize,
+    /// Most refusals that one sender may not know of.
+    pub refused: usize,
+    /// Names with a key.
+    pub pins: usize,
+    /// Peers to dial.
+    pub dialers: usize,
+    /// Dials under way.
+    pub dials: usize,
+    /// Channels.
+    pub channels: usize,
 }
 
 /// The timers of a node that bounds depend on, in milliseconds.
@@ -90,6 +144,14 @@ impl Timers {
             advert_refresh_ms: ms(config.advert_refresh),
             advert_expiry_ms: ms(config.advert_expiry),
         }
+    }
+}
+
+impl Bounds {
+    /// The bounds of a configuration, and of an application that names so many clients.
+    #[must_use]
+    pub const fn of(config: &HostConfig, clients: usize) -> Self {
+        Self { inbox: config.inbox, payload: config.max_payload, clients }
     }
 }
 
@@ -164,6 +226,8 @@ pub struct NodeCounts {
     pub frames_out: u64,
     /// Messages whose outcome is awaited.
     pub unanswered: u64,
+    /// Computations of paths.
+    pub path_runs: u64,
 }
 
 impl Snapshot {
@@ -209,10 +273,12 @@ impl NodeSnap {
             transit: true,
             timers: Timers::of(&HostConfig::default()),
             dials: Vec::new(),
+            bounds: Bounds::of(&HostConfig::default(), 0),
             links: Vec::new(),
             routes: Vec::new(),
             adverts: Vec::new(),
             forwards: Vec::new(),
+            sizes: Sizes::default(),
             counts: NodeCounts::default(),
         }
     }

@@ -277,7 +277,7 @@ impl Script {
             Effect::Reachable { addr, .. } => {
                 self.reached.insert(addr);
             }
-            Effect::Rerouted { addr } => assert!(self.reached.contains(&addr), "{addr} is out of reach"),
+            Effect::Rerouted { addr, .. } => assert!(self.reached.contains(&addr), "{addr} is out of reach"),
             Effect::Unreachable { addr, .. } => assert!(self.reached.remove(&addr), "{addr} was out of reach before"),
             Effect::Found { token, .. } => {
                 assert!(self.sought.remove(&token.0).is_some(), "{token:?} is answered twice")

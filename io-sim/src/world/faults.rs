@@ -42,6 +42,15 @@ impl World {
             Fault::SlowApplication { host, consume_after_ms } => self.if_there(*host, |world, host| {
                 world.hosts[host.index()].set_consume_after(Duration::from_millis(*consume_after_ms));
             }),
+            Fault::StuckClient { host, client, stuck: true } => self.if_there(*host, |world, host| {
+                let host = &mut world.hosts[host.index()];
+                if host.engine.is_some() {
+                    host.stuck.entry(client.clone()).or_default();
+                }
+            }),
+            Fault::StuckClient { host, client, stuck: false } => {
+                self.if_there(*host, |world, host| world.unstick(host, client));
+            }
             Fault::FailDisk { host } => self.if_there(*host, |world, host| world.hosts[host.index()].disk.fail()),
         }
     }

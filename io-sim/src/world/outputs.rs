@@ -1,6 +1,11 @@
 //! What follows from a node's outputs: in the network, on the disk, in the application.
 
-use proto_core::node::{Event, Input, Output};
+use std::collections::BTreeMap;
+
+use proto_core::{
+    node::{CallCommand, CallEvent, Command, Event, Input, Mailbox, Output, TopicEvent},
+    rpc::Reply,
+};
 
 use super::World;
 use crate::{host::HostId, schedule::Happening};
@@ -31,15 +36,24 @@ impl World {
         let host = &mut self.hosts[id.index()];
         match event {
             Event::Message(message) => {
-                let first = host.unconsumed.is_empty();
-                *host.unconsumed.entry(message.mailbox()).or_default() += 1;
-                if first {
-                    let at = self.schedule.now() + host.config.consume_after;
-                    self.schedule.at(at, Happening::Consume { host: id, life: host.life });
+                let stuck = message.to_client.as_ref().and_then(|client| host.stuck.get_mut(client.name()));
+                match stuck {
+                    Some(lies) => *lies.entry(message.mailbox()).or_default() += 1,
+                    None => self.holds(id, message.mailbox()),
                 }
+            }
+            Event::Topic(TopicEvent::Publication { subscription, .. }) => {
+                self.holds(id, Mailbox::Subscription(*subscription));
+            }
+            // A handler that gives back what it is given.
+            Event::Call(CallEvent::Invoke(invocation)) => {
+                let reply = Reply::Done(invocation.payload.clone());
+                self.command(id, Command::Call(CallCommand::Reply { invocation: invocation.id, reply }));
             }
             Event::Done { token, .. } if host.stopping == Some(*token) => self.leave(id),
             Event::Done { .. }
+            | Event::Topic(_)
+            | Event::Call(_)
             | Event::Hop { .. }
             | Event::LinkUp { .. }
             | Event::LinkDown { .. }
@@ -54,13 +68,35 @@ impl World {
         }
     }
 
+    /// The application holds one more, until it is consumed.
+    fn holds(&mut self, id: HostId, mailbox: Mailbox) {
+        let host = &mut self.hosts[id.index()];
+        let first = host.unconsumed.is_empty();
+        *host.unconsumed.entry(mailbox).or_default() += 1;
+        if first {
+            let at = self.schedule.now() + host.config.consume_after;
+            self.schedule.at(at, Happening::Consume { host: id, life: host.life });
+        }
+    }
+
     pub(super) fn consume(&mut self, id: HostId, life: u64) {
         let host = &mut self.hosts[id.index()];
         if host.life == life && host.engine.is_some() {
-            for (mailbox, messages) in core::mem::take(&mut host.unconsumed) {
-                self.stats.messages_consumed += u64::from(messages);
-                self.tell(id, Input::Consumed { mailbox, messages });
-            }
+            let lay = core::mem::take(&mut host.unconsumed);
+            self.take_out(id, lay);
+        }
+    }
+
+    /// A client that was stuck takes all that lies before it, or leaves and lets it lie for nobody.
+    pub(super) fn unstick(&mut self, id: HostId, client: &str) {
+        let lay = self.hosts[id.index()].stuck.remove(client).unwrap_or_default();
+        self.take_out(id, lay);
+    }
+
+    fn take_out(&mut self, id: HostId, from: BTreeMap<Mailbox, u32>) {
+        for (mailbox, messages) in from {
+            self.stats.messages_consumed += u64::from(messages);
+            self.tell(id, Input::Consumed { mailbox, messages });
         }
     }
 

@@ -1,11 +1,11 @@
 //! The world with real nodes in it.
 
 use core::{ops::ControlFlow, time::Duration};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use proto_core::{
-    error::{CloseReason, Violation},
+    error::{CloseReason, Rejected, Violation},
     id::{Incarnation, NodeName},
     node::{Answer, Event, Mailbox, Outcome, Send},
 };
@@ -115,6 +115,8 @@ impl Notes {
             Event::LinkDown { .. }
             | Event::Message(_)
             | Event::Done { .. }
+            | Event::Topic(_)
+            | Event::Call(_)
             | Event::Hop { .. }
             | Event::LinkUp { .. }
             | Event::LinkFailed { .. }
@@ -347,6 +349,33 @@ fn a_slow_application_lets_its_messages_lie() {
         panic!("{consumed:?}")
     };
     assert!((secs(7)..SimTime::from_millis(7_100)).contains(at), "{at}");
+}
+
+#[test]
+fn a_stuck_client_lets_its_messages_lie_until_it_goes_on_or_leaves() {
+    let mut world = mesh(1, 2, WorldOptions::default());
+    quiet(&mut world, secs(5));
+    let client: Arc<str> = Arc::from("c");
+    let send = || {
+        let Command::Send(send) = send(1, b"x") else { unreachable!() };
+        Command::Send(Send { to_client: Some(client.clone()), ..send })
+    };
+    let stuck = |stuck| Fault::StuckClient { host: B, client: client.clone(), stuck };
+    world.command(B, Command::SetClient { client: client.clone(), present: true });
+    world.apply(&stuck(true));
+    (0..3).for_each(|_| _ = world.command(A, send()));
+    quiet(&mut world, secs(6));
+    assert_eq!(world.stats().messages_consumed, 0);
+    world.apply(&stuck(false));
+    assert_eq!(world.stats().messages_consumed, 3);
+    world.apply(&stuck(true));
+    world.command(A, send());
+    quiet(&mut world, secs(7));
+    world.command(B, Command::SetClient { client: client.clone(), present: false });
+    assert_eq!(world.stats().messages_consumed, 4);
+    let refused = world.command(A, send());
+    let told = Notes::run(&mut world, secs(8)).answers(refused);
+    assert_eq!(told, [Answer::Sent(Outcome::Rejected(Rejected::NoSuchClient))]);
 }
 
 #[test]

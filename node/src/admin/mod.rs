@@ -37,14 +37,21 @@ pub(crate) struct Admin {
 pub(crate) async fn serve(listener: TcpListener, admin: Admin) {
     let router = Router::new()
         .route("/metrics", get(scrape))
-        .route("/livez", get(livez))
-        .route("/healthz", get(livez))
-        .route("/readyz", get(readyz))
-        .with_state(admin)
+        .with_state(admin.clone())
+        .merge(health(admin))
         .layer(middleware::from_fn(only_this_machine));
     if let Err(why) = axum::serve(listener, router).await {
         tracing::error!(%why, "the admin listener ended");
     }
+}
+
+/// Whether the node lives, and whether it takes messages. Every listener tells.
+pub(crate) fn health(admin: Admin) -> Router {
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/healthz", get(livez))
+        .route("/readyz", get(readyz))
+        .with_state(admin)
 }
 
 async fn only_this_machine(request: Request, next: Next) -> Response {
@@ -57,7 +64,7 @@ async fn only_this_machine(request: Request, next: Next) -> Response {
 }
 
 /// Whether a `Host` header names this machine, with or without a port.
-fn is_this_machine(host: &str) -> bool {
+pub(crate) fn is_this_machine(host: &str) -> bool {
     if let Ok(addr) = host.parse::<SocketAddr>() {
         return addr.ip().is_loopback();
     }

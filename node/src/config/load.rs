@@ -124,7 +124,16 @@ fn overrides(request: &Request<'_>, found: &mut Vec<Diagnostic>) -> Vec<Override
 /// Hides what stands where secrets stand, also when the decoder never got that far.
 fn mask_literals(tree: &Node, sources: &mut Sources) {
     let tokens = tree.get("mesh").and_then(|mesh| mesh.get("auth")).and_then(|auth| auth.get("tokens"));
-    let Some(tokens) = tokens else { return };
+    if let Some(tokens) = tokens {
+        mask_scalars(tokens, sources);
+    }
+    if let Some(Kind::List(items)) = tree.get("api").and_then(|api| api.get("tokens")).map(|tokens| &tokens.kind) {
+        items.iter().filter_map(|item| item.get("secret")).for_each(|secret| mask_scalars(secret, sources));
+    }
+}
+
+/// Hides a single value, or every one of a list. References to secrets are sections, and may be seen.
+fn mask_scalars(tokens: &Node, sources: &mut Sources) {
     match &tokens.kind {
         Kind::Scalar { .. } => sources.mask(tokens.span),
         Kind::List(items) => {

@@ -26,7 +26,11 @@ pub fn show(loaded: &Loaded) -> Vec<Shown> {
             match node {
                 Some(node) => Shown {
                     path: key.path,
-                    value: if key.path == "mesh.auth.tokens" { tokens(node) } else { inline(node) },
+                    value: match key.path {
+                        "mesh.auth.tokens" => tokens(node),
+                        "api.tokens" => api_tokens(node),
+                        _ => inline(node),
+                    },
                     origin: origin(node, loaded),
                 },
                 None => Shown { path: key.path, value: key.default.to_owned(), origin: "default".to_owned() },
@@ -53,6 +57,29 @@ fn tokens(node: &Node) -> String {
                 .collect();
             format!("[{}]", items.join(", "))
         }
+        Kind::Null | Kind::Scalar { .. } | Kind::Section(_) => "<redacted>".to_owned(),
+    }
+}
+
+/// Names and permissions, and references to secrets, but no secrets.
+fn api_tokens(node: &Node) -> String {
+    let hidden = |token: &Node| match &token.kind {
+        Kind::Section(entries) => {
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|entry| match (entry.key.as_str(), &entry.value.kind) {
+                    ("name" | "allow", _) | ("secret", Kind::Section(_)) => {
+                        format!("{}: {}", entry.key, inline(&entry.value))
+                    }
+                    _ => format!("{}: <redacted>", entry.key),
+                })
+                .collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        Kind::Null | Kind::Scalar { .. } | Kind::List(_) => "<redacted>".to_owned(),
+    };
+    match &node.kind {
+        Kind::List(items) => format!("[{}]", items.iter().map(hidden).collect::<Vec<_>>().join(", ")),
         Kind::Null | Kind::Scalar { .. } | Kind::Section(_) => "<redacted>".to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use proto_core::{
     node::{LinkConfig, MessageConfig, RouteConfig},
 };
 
-use super::Secret;
+use super::{Api, Secret};
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Config {
     pub mesh: Mesh,
     /// Messages.
     pub messaging: Messaging,
+    /// The listener for programs.
+    pub api: Api,
     /// The listener for metrics and health.
     pub admin: Admin,
     /// The socket that commands talk to.

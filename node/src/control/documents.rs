@@ -25,7 +25,7 @@ macro_rules! documents {
     ($($(#[$doc:meta])* $name:ident = $schema:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+            #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
             #[serde(default)]
             pub(crate) struct $name {
                 $($(#[$field_doc])* pub(crate) $field: $type,)*
@@ -57,6 +57,8 @@ documents! {
         ready: bool,
         /// Where it accepts links.
         listen: Vec<String>,
+        /// Where its API is.
+        api: Vec<String>,
         /// Where its metrics are.
         admin: Option<String>,
         /// Links that are up.

@@ -63,12 +63,15 @@ impl Journal {
         }
     }
 
+    /// What is remembered, the oldest first, and what happens from now on.
+    pub(crate) fn follow(&self) -> (VecDeque<EventDoc>, broadcast::Receiver<EventDoc>) {
+        let kept = self.lock();
+        (kept.events.clone(), self.news.subscribe())
+    }
+
     /// Streams what happened, and what happens if `follow`.
     pub(super) async fn serve(&self, follow: bool, lines: &mut Lines) -> Answered {
-        let (past, mut news) = {
-            let kept = self.lock();
-            (kept.events.clone(), self.news.subscribe())
-        };
+        let (past, mut news) = self.follow();
         for event in past {
             if lines.writer.line(&item(event.json()), b"").await.is_err() {
                 return Ok(None);
@@ -112,6 +115,8 @@ impl Journal {
             Event::Reachable { node: name, .. } | Event::LinkUp { peer: name, .. } => (name, None),
             Event::Message(_)
             | Event::Done { .. }
+            | Event::Topic(_)
+            | Event::Call(_)
             | Event::Hop { .. }
             | Event::LinkDown { .. }
             | Event::LinkFailed { .. }
@@ -151,7 +156,7 @@ impl Journal {
 /// The sort of an event, the node it is about, and it in words; `None` for what is no news.
 fn describe(event: &Event) -> Option<(&'static str, Option<String>, String)> {
     let told = match event {
-        Event::Message(_) | Event::Done { .. } | Event::Hop { .. } => return None,
+        Event::Message(_) | Event::Topic(_) | Event::Call(_) | Event::Done { .. } | Event::Hop { .. } => return None,
         Event::LinkUp { peer, remote, .. } => {
             ("link_up", Some(peer.to_string()), format!("link to {peer} at {remote} is up"))
         }

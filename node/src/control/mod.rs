@@ -10,11 +10,11 @@ mod framing;
 mod journal;
 mod mailbox;
 mod protocol;
-mod refusal;
+pub(crate) mod refusal;
 mod runtime_dir;
 mod server;
 mod session;
-mod views;
+pub(crate) mod views;
 
 pub(crate) use client::{Client, Target, local_nodes, read_document};
 pub(crate) use documents::{
@@ -27,4 +27,4 @@ pub(crate) use mailbox::Mailboxes;
 pub(crate) use protocol::{Got, Op, PROTOCOL, Reply, Request};
 pub(crate) use runtime_dir::{dir_for_us, remove_socket, socket_in};
 pub(crate) use server::Server;
-pub(crate) use session::{Facts, Session, Stop};
+pub(crate) use session::{Facts, Session, Stop, address};

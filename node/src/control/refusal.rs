@@ -6,7 +6,7 @@ use proto_core::{error::Rejected, wire::v1};
 use crate::errors::{Code, Exit, Problem};
 
 /// A message that was not delivered, or perhaps not.
-pub(super) fn outcome(outcome: Outcome, receiver: &str) -> Problem {
+pub(crate) fn outcome(outcome: Outcome, receiver: &str) -> Problem {
     match outcome {
         // Asked only about the others.
         Outcome::Delivered | Outcome::Unknown => {
@@ -20,7 +20,7 @@ pub(super) fn outcome(outcome: Outcome, receiver: &str) -> Problem {
 }
 
 /// A request that was refused.
-pub(super) fn rejected(rejected: Rejected, about: &str) -> Problem {
+pub(crate) fn rejected(rejected: Rejected, about: &str) -> Problem {
     let problem = |code, exit| Problem::new(code, exit, format!("{about}: {rejected}"));
     match rejected {
         Rejected::TooLarge { .. } => {
@@ -47,7 +47,7 @@ pub(super) fn rejected(rejected: Rejected, about: &str) -> Problem {
 }
 
 /// A request that was not done.
-pub(super) fn request(why: RequestError, about: &str) -> Problem {
+pub(crate) fn request(why: RequestError, about: &str) -> Problem {
     match why {
         RequestError::BadName(why) => Problem::new(Code::E0411, Exit::Usage, why.to_string()),
         RequestError::Rejected(why) => rejected(why, about),
@@ -56,7 +56,7 @@ pub(super) fn request(why: RequestError, about: &str) -> Problem {
 }
 
 /// A message that was not even handed to the node.
-pub(super) fn send(why: SendError, about: &str) -> Problem {
+pub(crate) fn send(why: SendError, about: &str) -> Problem {
     match why {
         SendError::BadName(why) => Problem::new(Code::E0411, Exit::Usage, why.to_string()),
         SendError::Busy => rejected(Rejected::Busy, about),
@@ -65,7 +65,7 @@ pub(super) fn send(why: SendError, about: &str) -> Problem {
 }
 
 /// Messages that cannot be received.
-pub(super) fn incoming(why: IncomingError, mailbox: &str) -> Problem {
+pub(crate) fn incoming(why: IncomingError, mailbox: &str) -> Problem {
     match why {
         IncomingError::Taken => {
             let what = format!("another program receives the messages for {mailbox}");
@@ -83,12 +83,12 @@ pub(super) fn wrong_key(node: &str, conflict: String) -> Problem {
 }
 
 /// The node is over.
-pub(super) fn stopped() -> Problem {
+pub(crate) fn stopped() -> Problem {
     Problem::new(Code::E0407, Exit::Failed, "the node is shutting down")
 }
 
 /// Why a probe went no further.
-pub(super) const fn stopped_probe(why: v1::Stopped) -> &'static str {
+pub(crate) const fn stopped_probe(why: v1::Stopped) -> &'static str {
     match why {
         v1::Stopped::NoRoute => "no route",
         v1::Stopped::HopLimit => "hop limit reached",

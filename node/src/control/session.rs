@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     pub(crate) key: String,
     /// Where it listens, with the ports that were taken.
     pub(crate) listen: Vec<String>,
+    /// Where its API is.
+    pub(crate) api: Vec<String>,
     /// Where its metrics are.
     pub(crate) admin: Option<String>,
     /// Where commands reach it.
@@ -79,25 +81,38 @@ impl Session {
             Op::Id => Ok(Some(self.id().json())),
             Op::Peers => Ok(Some(views::peers(&self.mesh).await.map_err(|_| refusal::stopped())?.json())),
             Op::Routes => Ok(Some(views::routes(&self.mesh).await.map_err(|_| refusal::stopped())?.json())),
-            Op::Ping { node, deadline_ms } => self.ping(&node, deadline_ms).await,
+            Op::Ping { node, deadline_ms } => {
+                let deadline = deadline_ms.map_or(limits::TRACE_TIMEOUT, Duration::from_millis);
+                self.ping(&node, deadline).await.map(|pong| Some(pong.json()))
+            }
             Op::Send { node, client, from_client, deadline_ms } => {
                 let options = SendOptions {
                     client: client.map(Into::into),
                     from_client: from_client.map(Into::into),
                     deadline: deadline_ms.map(Duration::from_millis),
                 };
-                self.send(node, body, options).await
+                self.send(&node, body, options).await.map(|receipt| Some(receipt.json()))
             }
-            Op::Broadcast { deadline_ms } => self.broadcast(body, deadline_ms).await,
+            Op::Broadcast { deadline_ms } => {
+                let receipts = self.broadcast(body, deadline_ms.map(Duration::from_millis)).await;
+                receipts.map(|receipts| Some(receipts.json()))
+            }
             Op::Recv { client, count } => self.mailboxes.serve(&self.mesh, client, count, lines).await,
-            Op::Trace { node, deadline_ms } => self.trace(&node, deadline_ms).await,
-            Op::Find { node, deadline_ms } => self.find(node, deadline_ms).await,
+            Op::Trace { node, deadline_ms } => {
+                let deadline = deadline_ms.map_or(limits::TRACE_TIMEOUT, Duration::from_millis);
+                self.trace(&node, deadline).await.map(|trace| Some(trace.json()))
+            }
+            Op::Find { node, deadline_ms } => {
+                let deadline = deadline_ms.map_or(limits::TRACE_TIMEOUT, Duration::from_millis);
+                self.find(&node, deadline).await.map(|found| Some(found.json()))
+            }
             Op::Events { follow } => self.journal.serve(follow, lines).await,
             Op::Stop { deadline_ms } => self.stop(deadline_ms).await,
         }
     }
 
-    async fn status(&self) -> Result<Status, Problem> {
+    /// How the node is.
+    pub(crate) async fn status(&self) -> Result<Status, Problem> {
         let counters = self.mesh.counters().await.map_err(|_| refusal::stopped())?;
         let peers = views::peers(&self.mesh).await.map_err(|_| refusal::stopped())?;
         let routes = views::routes(&self.mesh).await.map_err(|_| refusal::stopped())?;
@@ -112,6 +127,7 @@ impl Session {
             uptime_ms: u64::try_from(self.facts.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             ready: !self.readiness.is_draining(),
             listen: self.facts.listen.clone(),
+            api: self.facts.api.clone(),
             admin: self.facts.admin.clone(),
             links_up: up,
             links_down: peers.peers.len() as u64 - up,
@@ -127,42 +143,41 @@ impl Session {
         IdDoc { id: self.mesh.name().to_string(), key: self.facts.key.clone(), network: self.facts.network.clone() }
     }
 
-    async fn ping(&self, node: &str, deadline_ms: Option<u64>) -> Answered {
-        let deadline = deadline_ms.map_or(limits::TRACE_TIMEOUT, Duration::from_millis);
+    /// Asks a node for an answer.
+    pub(crate) async fn ping(&self, node: &str, deadline: Duration) -> Result<PingDoc, Problem> {
         let hop = match self.mesh.ping_within(node, deadline).await {
             Ok(Some(hop)) => hop,
             Ok(None) => return Err(self.explain(self.silent(node, deadline).await, node).await),
             Err(why) => return Err(self.explain(refusal::request(why, node), node).await),
         };
-        let pong = PingDoc { id: hop.name.to_string(), rtt_us: micros(hop.rtt), hops: u64::from(hop.hop) };
-        Ok(Some(pong.json()))
+        Ok(PingDoc { id: hop.name.to_string(), rtt_us: micros(hop.rtt), hops: u64::from(hop.hop) })
     }
 
-    async fn send(&self, node: String, body: Bytes, options: SendOptions) -> Answered {
+    /// Sends to a node, or to a client at it.
+    pub(crate) async fn send(&self, node: &str, body: Bytes, options: SendOptions) -> Result<Receipt, Problem> {
         let receiver = match &options.client {
             Some(client) => format!("{node}/{client}"),
-            None => node.clone(),
+            None => node.to_owned(),
         };
-        let outcome = self.mesh.send_with(&node, body, options).await.map_err(|why| refusal::send(why, &receiver))?;
+        let outcome = self.mesh.send_with(node, body, options).await.map_err(|why| refusal::send(why, &receiver))?;
         match outcome {
-            Outcome::Delivered => {
-                Ok(Some(Receipt { id: receiver, outcome: "delivered".to_owned(), ..Receipt::default() }.json()))
-            }
+            Outcome::Delivered => Ok(Receipt { id: receiver, outcome: "delivered".to_owned(), ..Receipt::default() }),
             Outcome::Rejected(_) | Outcome::Unknown => {
-                Err(self.explain(refusal::outcome(outcome, &receiver), &node).await)
+                Err(self.explain(refusal::outcome(outcome, &receiver), node).await)
             }
         }
     }
 
-    async fn broadcast(&self, body: Bytes, deadline_ms: Option<u64>) -> Answered {
-        let deadline = deadline_ms.map_or(self.facts.deadline, Duration::from_millis);
+    /// Sends to every node within reach.
+    pub(crate) async fn broadcast(&self, body: Bytes, deadline: Option<Duration>) -> Result<Receipts, Problem> {
+        let deadline = deadline.unwrap_or(self.facts.deadline);
         let report =
             self.mesh.broadcast_within(body, deadline).await.map_err(|why| refusal::request(why, "anybody"))?;
-        Ok(Some(receipts(report).json()))
+        Ok(receipts(report))
     }
 
-    async fn trace(&self, node: &str, deadline_ms: Option<u64>) -> Answered {
-        let deadline = deadline_ms.map_or(limits::TRACE_TIMEOUT, Duration::from_millis);
+    /// Asks every node on the way to one.
+    pub(crate) async fn trace(&self, node: &str, deadline: Duration) -> Result<TraceDoc, Problem> {
         let hops = match self.mesh.trace_within(node, deadline).await {
             Ok(hops) => hops,
             Err(why) => return Err(self.explain(refusal::request(why, node), node).await),
@@ -171,23 +186,21 @@ impl Session {
         if let (false, Some(conflict)) = (reached, self.journal.conflict(node)) {
             return Err(refusal::wrong_key(node, conflict));
         }
-        Ok(Some(TraceDoc { reached, hops: hops.iter().map(hop_document).collect() }.json()))
+        Ok(TraceDoc { reached, hops: hops.iter().map(hop_document).collect() })
     }
 
-    async fn find(&self, node: String, deadline_ms: Option<u64>) -> Answered {
-        let deadline = deadline_ms.map_or(limits::TRACE_TIMEOUT, Duration::from_millis);
+    /// Looks a node up.
+    pub(crate) async fn find(&self, node: &str, deadline: Duration) -> Result<FoundDoc, Problem> {
         let unknown = || {
             let what = format!("nobody knows a node `{node}`");
             Problem::new(Code::E0410, Exit::NotFound, what).try_this("node routes")
         };
-        let found = self.mesh.find_node_within(&node, deadline).await;
-        let found = match found.map_err(|why| refusal::request(why, &node))? {
+        let found = self.mesh.find_node_within(node, deadline).await;
+        let found = match found.map_err(|why| refusal::request(why, node))? {
             Some(found) => found,
-            None => return Err(self.explain(unknown(), &node).await),
+            None => return Err(self.explain(unknown(), node).await),
         };
-        let document =
-            FoundDoc { id: found.name.to_string(), cost: found.cost.map(u64::from), hops: found.hops.map(u64::from) };
-        Ok(Some(document.json()))
+        Ok(FoundDoc { id: found.name.to_string(), cost: found.cost.map(u64::from), hops: found.hops.map(u64::from) })
     }
 
     /// A node that was asked and said nothing: because there is no way to it, or although there is one.
@@ -255,7 +268,7 @@ fn name(receiver: &Receiver) -> String {
 }
 
 /// An address whose name is not known, for people.
-pub(super) fn address(addr: NodeAddr) -> String {
+pub(crate) fn address(addr: NodeAddr) -> String {
     format!("#{:016x}", addr.0)
 }
 

@@ -7,17 +7,17 @@ use io_tokio::{Mesh, PeerInfo, RouteInfo, Stopped};
 use super::{PeerDoc, Peers, RouteDoc, Routes, session::micros};
 
 /// The state of a link that is up.
-pub(super) const UP: &str = "up";
+pub(crate) const UP: &str = "up";
 
 /// Every link and every peer that is dialled, in order of name.
-pub(super) async fn peers(mesh: &Mesh) -> Result<Peers, Stopped> {
+pub(crate) async fn peers(mesh: &Mesh) -> Result<Peers, Stopped> {
     let mut peers: Vec<_> = mesh.peers().await?.iter().map(peer).collect();
     peers.sort_by(|a, b| (&a.id, &a.remote).cmp(&(&b.id, &b.remote)));
     Ok(Peers { peers })
 }
 
 /// The way to every node, in order of name.
-pub(super) async fn routes(mesh: &Mesh) -> Result<Routes, Stopped> {
+pub(crate) async fn routes(mesh: &Mesh) -> Result<Routes, Stopped> {
     let mut routes: Vec<_> = mesh.routes().await?.iter().map(route).collect();
     routes.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Routes { routes })
@@ -69,6 +69,7 @@ fn route(route: &RouteInfo) -> RouteDoc {
     }
 }
 
-fn millis(time: Duration) -> u64 {
+/// A time in whole milliseconds.
+pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,7 +6,8 @@ use std::fmt;
 macro_rules! codes {
     ($($code:ident)*) => {
         /// A stable code of an error or a warning. What it means is in its [`Entry`](super::Entry).
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+            utoipa::ToSchema)]
         pub enum Code {
             $(
                 #[doc = concat!("`node explain ", stringify!($code), "` tells what it means.")]
@@ -31,13 +32,14 @@ macro_rules! codes {
 
 codes! {
     E0101 E0102 E0103 E0104 E0105 E0106 E0107 E0108 E0109 E0110 E0111 E0112 E0113 E0114 E0115 E0116 E0117 E0118 E0119
-    E0120 E0121 E0122 E0123 E0124 E0125 E0126 E0127
+    E0120 E0121 E0122 E0123 E0124 E0125 E0126 E0127 E0128 E0129
     W0105 W0110 W0111 W0112 W0113
     E0201 E0202 E0203 E0204 E0205 E0206 E0207 E0208
-    W0201
+    W0201 W0202
     E0301 E0302 E0303 E0304 E0305 E0306 E0307 E0308 E0309 E0310
     E0401 E0402 E0403 E0404 E0405 E0406 E0407 E0408 E0409 E0410 E0411 E0412 E0413 E0414
     E0501
+    E1501 E1502 E1503 E1504 E1505 E1506 E1507 E1508 E1509 E1510 E1511 E1512 E1513 E1514 E1515 E1516
 }
 
 impl Code {

@@ -10,11 +10,12 @@ mod readiness;
 mod signals;
 mod start;
 
+pub(crate) use dev::random_hex;
 pub(crate) use readiness::Readiness;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -30,6 +31,8 @@ use start::Running;
 
 /// How long what is under way may take once the process is to end.
 const DRAIN: Duration = Duration::from_secs(30);
+/// Of that, how long requests of the API may take; then those still under way fail with the node.
+const API_DRAIN: Duration = Duration::from_secs(10);
 /// Time for the last answers to leave the control socket.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -92,7 +95,7 @@ async fn attend(mut running: Running, mut stops: mpsc::Receiver<Stop>, mut signa
 
 /// Ends in order, unless told again.
 async fn drain(running: Running, stop: Option<Stop>, mut signals: Signals) -> Exit {
-    let Running { session, mut tasks, readiness, dev } = running;
+    let Running { session, mut tasks, api, readiness, dev } = running;
     readiness.drain();
     let deadline = stop.as_ref().and_then(|stop| stop.deadline).unwrap_or(DRAIN);
     info!(?deadline, "stopping");
@@ -106,7 +109,11 @@ async fn drain(running: Running, stop: Option<Stop>, mut signals: Signals) -> Ex
         }
     };
     let exit = tokio::select! {
-        report = session.mesh.shutdown(deadline) => {
+        report = async {
+            let begin = Instant::now();
+            api.drain(deadline.min(API_DRAIN)).await;
+            session.mesh.shutdown(deadline.saturating_sub(begin.elapsed())).await
+        } => {
             let unanswered = report.map_or(0, |report| report.unanswered);
             info!(unanswered, "stopped");
             if let Some(stop) = stop {

@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinSet, time::Instant};
 
 use super::{Readiness, Start, dev::Dev, options};
 use crate::{
-    admin,
+    admin, api,
     cli::{Context, Format},
     clock,
     config::Config,
@@ -21,6 +21,8 @@ pub(super) struct Running {
     pub(super) session: Arc<Session>,
     /// What runs beside the node. Ends when it is dropped.
     pub(super) tasks: JoinSet<()>,
+    /// What programs talk to.
+    pub(super) api: Arc<api::Api>,
     /// What `/readyz` tells.
     pub(super) readiness: Arc<Readiness>,
     /// The files of development mode.
@@ -35,6 +37,7 @@ pub(super) async fn start(start: Start, stop: mpsc::Sender<Stop>) -> Result<Runn
     let mesh = start_mesh(options, dev.is_some()).await?;
     let events = mesh.events();
     let listener = bind_admin(&config, dev.is_some()).await?;
+    let api_listeners = api::bind(&config.api, dev.is_some()).await?;
     let server = Server::bind(&socket_path(&config, mesh.name().as_str())?)?;
     let schemes = config.mesh.listen.iter().map(|listen| listen.scheme.as_str());
     let listen: Vec<_> = schemes.zip(mesh.local_addrs()).map(|(scheme, addr)| format!("{scheme}://{addr}")).collect();
@@ -47,6 +50,11 @@ pub(super) async fn start(start: Start, stop: mpsc::Sender<Stop>) -> Result<Runn
         key: mesh.public_key().to_string(),
         listen,
         admin: listener.as_ref().and_then(|listener| listener.local_addr().ok()).map(|addr| addr.to_string()),
+        api: api_listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .map(|addr| addr.to_string())
+            .collect(),
         control: server.path().to_owned(),
         deadline: config.messaging.deadline,
         started,
@@ -67,7 +75,11 @@ pub(super) async fn start(start: Start, stop: mpsc::Sender<Stop>) -> Result<Runn
         stop,
     });
     tasks.spawn(server.run(Arc::clone(&session)));
-    Ok(Running { session, tasks, readiness, dev })
+    let api = api::Api::new(Arc::clone(&session), config.api)?;
+    if !api_listeners.is_empty() {
+        tasks.spawn(Arc::clone(&api).serve(api_listeners));
+    }
+    Ok(Running { session, tasks, api, readiness, dev })
 }
 
 /// Development mode takes any free port if the usual one is taken: by another such node, most likely.
@@ -140,6 +152,7 @@ impl Running {
                 "schema": "firelink.run/v1",
                 "id": id,
                 "listen": facts.listen,
+                "api": facts.api,
                 "admin": facts.admin,
                 "control": facts.control,
                 "pid": std::process::id(),
@@ -150,6 +163,9 @@ impl Running {
         let mode = if self.dev.is_some() { "  (development mode: loopback only, throw-away identity)" } else { "" };
         let listen = if facts.listen.is_empty() { "nowhere".to_owned() } else { facts.listen.join("  ") };
         let mut text = format!("firelink {}  node {id}{mode}\n  listen    {listen}\n", env!("CARGO_PKG_VERSION"));
+        for api in &facts.api {
+            text.push_str(&format!("  api       http://{api}/api/v1\n"));
+        }
         if let Some(admin) = &facts.admin {
             text.push_str(&format!("  metrics   http://{admin}/metrics\n"));
         }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "every test file uses its part, and a test may panic")]
 
+pub(crate) mod api;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
@@ -82,6 +84,8 @@ mesh:
             .env("TMPDIR", self.path())
             .env("HOME", self.path())
             .env("TEST_TOKEN", "a-token-of-many-characters")
+            // Several nodes of a test cannot share the usual port.
+            .env("FIRELINK__API__LISTEN", "127.0.0.1:0")
             .env("RUST_BACKTRACE", "0");
         command
     }
@@ -161,6 +165,11 @@ impl Running {
         self.announcement["listen"][0].as_str().unwrap().split_once("://").unwrap().1
     }
 
+    /// Where its API is, as `host:port`.
+    pub(crate) fn api(&self) -> &str {
+        self.announcement["api"][0].as_str().unwrap()
+    }
+
     /// Where its metrics are, as `host:port`.
     pub(crate) fn admin(&self) -> &str {
         self.announcement["admin"].as_str().unwrap()
@@ -175,6 +184,21 @@ impl Running {
     pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill").args([signal, &self.pid().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Has it stand still, and waits until it does.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+        let begin = now();
+        let threads = format!("/proc/{}/task", self.pid());
+        let stands = |thread: fs::DirEntry| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+        };
+        while !fs::read_dir(&threads).unwrap().all(|thread| stands(thread.unwrap())) {
+            assert!(begin.elapsed() < Duration::from_secs(10), "it does not stand still");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Waits for its end, for ten seconds, and answers with the exit code.

@@ -116,6 +116,11 @@ impl Dialers {
         self.by_id.values()
     }
 
+    /// How many dials the substrate has not said anything of yet.
+    pub(super) fn under_way(&self) -> usize {
+        self.dials.len()
+    }
+
     /// A dialer.
     pub(super) fn get(&self, id: DialerId) -> Option<&Dialer> {
         self.by_id.get(&id)

@@ -221,6 +221,18 @@ impl Links {
         })
     }
 
+    /// How many dials are under way that have led to no channel yet.
+    #[must_use]
+    pub fn dials(&self) -> usize {
+        self.dialers.under_way()
+    }
+
+    /// How many channels there are: links that are up, on their way up, and on their way down.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.channels.len()
+    }
+
     /// Whether no channel is left: after a shutdown, everything has been said.
     #[must_use]
     pub fn is_empty(&self) -> bool {

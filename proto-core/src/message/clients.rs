@@ -12,7 +12,7 @@
 
 use alloc::{collections::BTreeMap, sync::Arc};
 
-use super::shelf::Shelf;
+use super::{shelf::Shelf, view::ClientsView};
 use crate::{
     error::Rejected,
     id::ClientId,
@@ -92,6 +92,11 @@ impl Clients {
         self.messages += 1;
         self.bytes += len;
         Shelved::Yes(client.clone())
+    }
+
+    /// What people may see of it.
+    pub(super) fn view(&self) -> ClientsView {
+        ClientsView { count: self.by_name.len(), messages: self.messages, bytes: self.bytes }
     }
 
     /// A client has taken messages out. One that left meanwhile has nothing to give back.

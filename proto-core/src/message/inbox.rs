@@ -15,6 +15,7 @@ use super::{
     clients::{Clients, Shelved},
     env::Heading,
     shelf::Shelf,
+    view::InboxView,
 };
 use crate::{
     error::Rejected,
@@ -156,6 +157,13 @@ impl Inbox {
     /// Frees bytes that a flow held back.
     pub(super) const fn release(&mut self, bytes: usize) {
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
+    }
+
+    /// What people may see of it.
+    pub(super) fn view(&self) -> InboxView {
+        let Self { own, clients, waiting_bytes, .. } = self;
+        let (messages, bytes) = (own.messages(), own.bytes());
+        InboxView { messages, bytes, waiting_bytes: *waiting_bytes, clients: clients.view() }
     }
 
     fn is_unattended(&self, now: Time) -> bool {

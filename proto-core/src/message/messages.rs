@@ -12,7 +12,7 @@ use super::{
     ledger::{Ledger, Report},
     lives::Lives,
     outflows::Outflows,
-    view::{Backlog, InflowView, OutflowView},
+    view::{Backlog, InboxView, InflowView, OutflowView},
 };
 use crate::{
     cx::Cx,
@@ -227,6 +227,12 @@ impl Messages {
     #[must_use]
     pub fn backlog(&self, to: NodeAddr) -> Backlog {
         if to == self.me.addr { self.arrivals.local_backlog() } else { self.outflows.backlog(to) }
+    }
+
+    /// What the application has before it.
+    #[must_use]
+    pub fn inbox(&self) -> InboxView {
+        self.arrivals.inbox.view()
     }
 
     /// Whether something waits until the application takes messages out of the node's own mailbox.

@@ -67,7 +67,7 @@ mod tests;
 pub use env::Place;
 pub(crate) use env::path_between;
 pub use messages::Messages;
-pub use view::{Backlog, InflowView, OutflowView};
+pub use view::{Backlog, ClientsView, InboxView, InflowView, OutflowView};
 
 use alloc::boxed::Box;
 

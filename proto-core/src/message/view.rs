@@ -40,6 +40,30 @@ pub struct Backlog {
     pub bytes: usize,
 }
 
+/// What the application has before it, and who may be written to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InboxView {
+    /// Messages in the node's own mailbox.
+    pub messages: usize,
+    /// Bytes of their payload.
+    pub bytes: usize,
+    /// Bytes that all flows together hold back.
+    pub waiting_bytes: usize,
+    /// The mailboxes of the clients.
+    pub clients: ClientsView,
+}
+
+/// The mailboxes of all clients together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientsView {
+    /// Clients that are here.
+    pub count: usize,
+    /// Messages in their mailboxes.
+    pub messages: usize,
+    /// Bytes of their payload.
+    pub bytes: usize,
+}
+
 /// One flow to this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InflowView {

@@ -129,7 +129,7 @@ impl Node {
     pub(super) fn take_call(&mut self, from: NodeAddr, incarnation: Incarnation, head: &Bytes, body: Bytes) {
         match wire::decode(head) {
             Ok(header) => self.tell_calls(rpc::Event::Received { from, incarnation, header, body }),
-            Err(_) => self.probe.count(Counter::DroppedMalformed),
+            Err(_) => self.probe.count(Counter::CallsMalformed),
         }
     }
 

@@ -264,6 +264,12 @@ impl Node {
         &self.links
     }
 
+    /// The keys that it has seen names proven with, to look at.
+    #[must_use]
+    pub const fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
     /// Its routes and the graph it knows, to look at.
     #[must_use]
     pub const fn router(&self) -> &Router {

@@ -148,7 +148,11 @@ impl Node {
                 let cost = self.router.cost(addr).unwrap_or(u32::MAX);
                 self.tell_calls(rpc::Event::Reachable { node: addr, incarnation, cost });
             }
-            route::Effect::Rerouted { addr } => self.tell_flows(&message::Event::Rerouted { node: addr }),
+            route::Effect::Rerouted { addr, incarnation } => {
+                self.tell_flows(&message::Event::Rerouted { node: addr });
+                let cost = self.router.cost(addr).unwrap_or(u32::MAX);
+                self.tell_calls(rpc::Event::Reachable { node: addr, incarnation, cost });
+            }
             route::Effect::Unreachable { node, addr } => {
                 self.tell(Event::Unreachable { node });
                 self.tell_flows(&message::Event::Unreachable { node: addr });

@@ -35,6 +35,12 @@ impl Index {
         self.table.find(hash, |&number| is(number)).copied()
     }
 
+    /// Whether there is none.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// Puts a number in that is not there. `key` tells the key of any number that is.
     pub(super) fn insert<K: Hash>(&mut self, hash: u64, number: u32, key: impl Fn(u32) -> K) {
         let state = &self.state;

@@ -343,7 +343,7 @@ impl Interests {
         let Self { trie, interests, index, owners, generation, .. } = self;
         *generation += 1;
         let owner = owners.get_mut(u32::from(interest.owner));
-        interest.of_place.after = trie.place(interest.place).head;
+        interest.of_place.after = trie.hung(interest.place);
         interest.of_owner.after = owner.head;
         let (next_of_place, next_of_owner) = (interest.of_place.after, interest.of_owner.after);
         let id = interests.insert(interest);

@@ -1,7 +1,7 @@
 //! Many small things under dense numbers, packed tightly: what the interest table is made of.
 //!
-//! A number is reused after its thing is gone; whoever keeps numbers knows which are alive. Room grows by an eighth, so that
-//! a million things do not hold room for two, and is given back when the last thing goes. Bounds: the owner's.
+//! A number is reused after its thing is gone; whoever keeps numbers knows which are alive. Room grows by a sixteenth, so
+//! that a million things do not hold room for two, and is given back when the last thing goes. Bounds: the owner's.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -40,7 +40,7 @@ impl<T: Default> Pool<T> {
         }
         let len = self.items.len();
         if len == self.items.capacity() {
-            self.items.reserve_exact(len / 8 + 16);
+            self.items.reserve_exact(len / 16 + 16);
         }
         self.items.push(item);
         // The bounds of the interest table are far below the range.

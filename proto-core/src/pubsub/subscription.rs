@@ -79,7 +79,7 @@ impl Shared {
 
     /// The publication, for somebody who has to wait: short bytes are copied, once for all, so that they do not keep a
     /// whole read alive.
-    fn to_keep(&mut self) -> Arc<Publication> {
+    fn kept(&mut self) -> Arc<Publication> {
         let original = &self.publication;
         self.compact.get_or_insert_with(|| compact(original)).clone()
     }
@@ -194,7 +194,7 @@ impl Subscription {
 
     #[cold]
     fn hold_back(&mut self, env: &mut Env<'_>, id: SubscriptionId, shared: &mut Shared) -> Offered {
-        let publication = shared.to_keep();
+        let publication = shared.kept();
         let weight = publication.weight();
         match (self.queue.push(publication, weight), self.policy) {
             (Pushed::Kept, _) => Offered::Taken,

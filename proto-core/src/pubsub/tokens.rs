@@ -1,13 +1,14 @@
-//! The tokens of all patterns, each kept once, under small numbers. Counted: a token that no pattern uses any more goes.
+//! The tokens of all patterns, and the tails that are kept in one piece, each once, under small numbers. Counted: what no
+//! pattern uses any more goes.
 //!
-//! Tokens of up to fifteen bytes, which nearly all are, lie in the table itself. Bounds: as many as the patterns have.
+//! Those of up to eleven bytes, as most are, lie in the table itself. Bounds: as many as the patterns have.
 
 use alloc::boxed::Box;
 
 use super::{index::Index, pool::Pool};
 
 /// Longest token that needs no allocation of its own.
-const SHORT: usize = 15;
+const SHORT: usize = 11;
 /// What stands in place of the length for a token that lies elsewhere.
 const LONG: u8 = u8::MAX;
 
@@ -27,7 +28,7 @@ struct Slot {
     uses: u32,
 }
 
-const _: () = assert!(size_of::<Slot>() == 20, "a token is small");
+const _: () = assert!(size_of::<Slot>() == 16, "a token is small");
 
 impl Tokens {
     /// None.
@@ -35,10 +36,10 @@ impl Tokens {
         Self { slots: Pool::new(), long: Pool::new(), index: Index::new(seed) }
     }
 
-    /// The number of a token, if any pattern uses it.
+    /// Whether a token that is in use is this text.
     #[inline]
-    pub(super) fn find(&self, token: &str) -> Option<u32> {
-        self.find_hashed(self.index.hash(token), token)
+    pub(super) fn is(&self, number: u32, text: &str) -> bool {
+        bytes(&self.slots, &self.long, number) == text.as_bytes()
     }
 
     /// The number of a token, counted once more.
@@ -89,6 +90,12 @@ impl Tokens {
         core::str::from_utf8(bytes(&self.slots, &self.long, number)).unwrap_or_default()
     }
 
+    /// The number of a token, if any pattern uses it.
+    #[cfg(test)]
+    fn find(&self, token: &str) -> Option<u32> {
+        self.find_hashed(self.index.hash(token), token)
+    }
+
     /// Whether there is none.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
@@ -97,7 +104,7 @@ impl Tokens {
 
     #[inline]
     fn find_hashed(&self, hash: u64, token: &str) -> Option<u32> {
-        self.index.find(hash, |number| bytes(&self.slots, &self.long, number) == token.as_bytes())
+        self.index.find(hash, |number| self.is(number, token))
     }
 }
 
@@ -131,8 +138,8 @@ mod tests {
     #[test]
     fn a_token_is_kept_once_and_goes_with_its_last_use() {
         let mut tokens = Tokens::new(0);
-        let long = "a token of more than fifteen bytes";
-        for text in ["a", "fifteen-bytes-x", "sixteen-bytes-xx", long] {
+        let long = "a token of more than eleven bytes";
+        for text in ["a", "elevenbytes", "twelve-bytes", long] {
             let first = tokens.acquire(text);
             assert_eq!((tokens.acquire(text), tokens.find(text), tokens.text(first)), (first, Some(first), text));
             tokens.release(first);

@@ -97,17 +97,7 @@ impl Pattern {
     /// Whether it wants this topic. By comparing tokens; [`Interests`](super::Interests) does it for many at once.
     #[must_use]
     pub fn matches(&self, topic: &Topic) -> bool {
-        let mut topic = topic.as_str().split('.');
-        for token in self.as_str().split('.') {
-            let found = topic.next();
-            match (token, found) {
-                (REST, Some(_)) => return true,
-                (ANY, Some(_)) => {}
-                (token, Some(found)) if token == found => {}
-                (_, Some(_) | None) => return false,
-            }
-        }
-        topic.next().is_none()
+        wants(self.as_str(), topic.as_str())
     }
 
     /// The topic that it is, if it has no wildcards.
@@ -180,11 +170,21 @@ pub enum BadTopic {
     },
 }
 
-/// Checks a topic, without taking it.
-///
-/// # Errors
-/// [`BadTopic`] says which rule the text breaks.
-pub(super) fn check_topic(text: &str) -> Result<(), BadTopic> {
+/// Whether a pattern, or the end of one, wants a topic, or the end of one.
+pub(super) fn wants(pattern: &str, topic: &str) -> bool {
+    let mut topic = topic.split('.');
+    for token in pattern.split('.') {
+        match (token, topic.next()) {
+            (REST, Some(_)) => return true,
+            (ANY, Some(_)) => {}
+            (token, Some(found)) if token == found => {}
+            (_, Some(_) | None) => return false,
+        }
+    }
+    topic.next().is_none()
+}
+
+fn check_topic(text: &str) -> Result<(), BadTopic> {
     check_tokens(text)?;
     text.find(['*', '>']).map_or(Ok(()), |at| Err(BadTopic::Wildcard { at }))
 }

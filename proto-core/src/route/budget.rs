@@ -10,6 +10,35 @@ use crate::{
     time::Time,
 };
 
+/// All that is counted of one neighbour. It outlives the link, so that whoever comes back at once has no more than before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Account {
+    /// Signatures that the neighbour may have this node check.
+    pub(super) signatures: Budget,
+    /// Adverts that it may have this node look at.
+    pub(super) looks: Budget,
+    /// Adverts that this node sends it. Within what the neighbour checks, so that it drops none: what it drops it would
+    /// count as sent, and get only at the next comparison.
+    pub(super) sending: Budget,
+}
+
+impl Account {
+    /// Nothing was spent.
+    pub(super) const fn new() -> Self {
+        Self {
+            signatures: Budget::new(SIGNATURES_PER_SEC, SIGNATURES_BURST),
+            looks: Budget::new(LOOKS_PER_SEC, LOOKS_BURST),
+            // What travels takes time, and the two clocks may not agree.
+            sending: Budget::new(SIGNATURES_PER_SEC / 10 * 9, SIGNATURES_BURST / 10 * 9),
+        }
+    }
+
+    /// Whether it is as good as new.
+    pub(super) fn is_paid_off(&self, now: Time) -> bool {
+        [self.signatures, self.looks, self.sending].iter().all(|budget| budget.paid_off <= now)
+    }
+}
+
 /// What a neighbour may still cause of one kind of work.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
@@ -21,16 +50,6 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// For signatures to check.
-    pub(super) const fn signatures() -> Self {
-        Self::new(SIGNATURES_PER_SEC, SIGNATURES_BURST)
-    }
-
-    /// For looks at adverts.
-    pub(super) const fn looks() -> Self {
-        Self::new(LOOKS_PER_SEC, LOOKS_BURST)
-    }
-
     const fn new(per_sec: u32, burst: u32) -> Self {
         let each = Duration::from_nanos(1_000_000_000 / per_sec as u64);
         Self { each, ahead: each.saturating_mul(burst), paid_off: Time::ZERO }
@@ -39,6 +58,13 @@ impl Budget {
     /// Whether there is anything left to spend.
     pub(super) fn is_left(&self, now: Time) -> bool {
         self.paid_off < now + self.ahead
+    }
+
+    /// When there is something left to spend.
+    pub(super) fn left_at(&self) -> Time {
+        Time::from_nanos(
+            (self.paid_off - Time::ZERO).saturating_sub(self.ahead).as_nanos().try_into().unwrap_or(u64::MAX),
+        ) + Duration::from_nanos(1)
     }
 
     /// Spends as much.

@@ -136,6 +136,8 @@ pub enum Effect {
     Rerouted {
         /// Its address.
         addr: NodeAddr,
+        /// Which life of it.
+        incarnation: Incarnation,
     },
     /// A node is out of reach.
     Unreachable {

@@ -2,7 +2,9 @@
 //!
 //! What waits is a set of origins, not of frames: an advert that is replaced while it waits is sent once, in its newest
 //! version. Each link sends at most [`FLOOD_FRAMES`] and [`FLOOD_BYTES`] per [`FLOOD_PACE`]; usually that is everything,
-//! at once. Bounds: as many links as the link machine has, as many waiting origins per link as the database has nodes.
+//! at once. In the long run it is no more than the neighbour checks ([`SIGNATURES_PER_SEC`](crate::limits::SIGNATURES_PER_SEC)).
+//!
+//! Bounds: as many links as the link machine has, as many waiting origins per link as the database has nodes.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -12,7 +14,7 @@ use core::ops::Bound;
 
 use super::{
     Effect,
-    budget::Budget,
+    budget::Account,
     database::Database,
     ports::{Port, Ports},
     summary,
@@ -20,7 +22,7 @@ use super::{
 use crate::{
     id::NodeAddr,
     limits::{
-        ANTI_ENTROPY, CALL_FRAMES, FINDS_MAX, FLOOD_BYTES, FLOOD_FRAMES, FLOOD_PACE, NEIGHBOURS_MAX,
+        ANTI_ENTROPY, CALL_FRAMES, FINDS_MAX, FLOOD_BYTES, FLOOD_FRAMES, FLOOD_PACE, NEIGHBOURS_MAX, NODES_MAX,
         SUMMARY_INTERVAL_MIN,
     },
     link::LinkId,
@@ -40,6 +42,8 @@ pub(super) struct Neighbours {
     by_peer: BTreeMap<NodeAddr, LinkId>,
     ports: Ports,
     deadlines: DeadlineIndex<LinkId>,
+    /// What neighbours without a link have not paid off; brought up to date when a link comes up.
+    gone: BTreeMap<NodeAddr, Account>,
     /// Frames that the call under way may still send.
     left: usize,
     /// When what it may not send goes on.
@@ -77,8 +81,7 @@ struct Neighbour {
     resume_at: Time,
     digest_at: Time,
     summary_at: Option<Time>,
-    signatures: Budget,
-    looks: Budget,
+    account: Account,
 }
 
 impl Neighbours {
@@ -94,6 +97,8 @@ impl Neighbours {
             self.down(old);
         }
         let port = self.ports.open(peer, link)?;
+        self.gone.retain(|_, account| !account.is_paid_off(now));
+        let account = self.gone.remove(&peer).unwrap_or(Account::new());
         let neighbour = Neighbour {
             peer,
             cost: cost.max(1),
@@ -106,8 +111,7 @@ impl Neighbours {
             resume_at: now,
             digest_at: now + rng.jitter(ANTI_ENTROPY, DIGEST_JITTER_PER_MILLE),
             summary_at: None,
-            signatures: Budget::signatures(),
-            looks: Budget::looks(),
+            account,
         };
         self.deadlines.set(link, neighbour.deadline());
         self.by_link.insert(link, neighbour);
@@ -121,6 +125,9 @@ impl Neighbours {
         self.by_peer.remove(&neighbour.peer);
         self.ports.close(neighbour.port);
         self.deadlines.set(link, None);
+        if self.gone.len() < NODES_MAX {
+            self.gone.insert(neighbour.peer, neighbour.account);
+        }
         true
     }
 
@@ -144,22 +151,30 @@ impl Neighbours {
     /// Whether the neighbour may have another signature checked. If so, it has.
     pub(super) fn may_check(&mut self, now: Time, link: LinkId) -> bool {
         let Some(neighbour) = self.by_link.get_mut(&link) else { return false };
-        let may = neighbour.signatures.is_left(now);
+        let may = neighbour.account.signatures.is_left(now);
         if may {
-            neighbour.signatures.spend(now, 1);
+            neighbour.account.signatures.spend(now, 1);
         }
         may
     }
 
     /// Whether the neighbour may make this node look at adverts. How many it looked at is told afterwards.
     pub(super) fn may_look(&self, now: Time, link: LinkId) -> bool {
-        self.by_link.get(&link).is_none_or(|neighbour| neighbour.looks.is_left(now))
+        self.by_link.get(&link).is_none_or(|neighbour| neighbour.account.looks.is_left(now))
     }
 
     /// The neighbour made this node look at as many adverts.
     pub(super) fn looked(&mut self, now: Time, link: LinkId, adverts: usize) {
         if let Some(neighbour) = self.by_link.get_mut(&link) {
-            neighbour.looks.spend(now, adverts);
+            neighbour.account.looks.spend(now, adverts);
+        }
+    }
+
+    /// As if as many adverts had been sent over a link.
+    #[cfg(test)]
+    pub(super) fn spend_sending(&mut self, now: Time, link: LinkId, adverts: usize) {
+        if let Some(neighbour) = self.by_link.get_mut(&link) {
+            neighbour.account.sending.spend(now, adverts);
         }
     }
 
@@ -222,11 +237,16 @@ impl Neighbours {
                 neighbour.resume_at = neighbour.paced_from + FLOOD_PACE;
                 break;
             }
+            if !neighbour.account.sending.is_left(now) {
+                neighbour.resume_at = neighbour.account.sending.left_at().max(self.resume);
+                break;
+            }
             let Some(origin) = neighbour.next_waiting() else { break };
             let Some(frame) = database.send_to(now, origin, neighbour.port) else { continue };
             self.left -= 1;
             neighbour.frames += 1;
             neighbour.bytes += frame.len();
+            neighbour.account.sending.spend(now, 1);
             fx.push(Effect::Send { link, frame });
         }
         self.deadlines.set(link, neighbour.deadline());

@@ -492,7 +492,7 @@ impl Router {
         for change in self.table.replace(routes) {
             fx.push(match change {
                 Reach::Gained(node, addr, incarnation) => Effect::Reachable { node, addr, incarnation },
-                Reach::Moved(addr) => Effect::Rerouted { addr },
+                Reach::Moved(addr, incarnation) => Effect::Rerouted { addr, incarnation },
                 Reach::Lost(node, addr) => Effect::Unreachable { node, addr },
             });
         }

@@ -54,7 +54,7 @@ pub(super) enum Reach {
     /// A node came within reach, or is there in another life.
     Gained(NodeName, NodeAddr, Incarnation),
     /// A node is within reach as before, by other first hops or over another number of links.
-    Moved(NodeAddr),
+    Moved(NodeAddr, Incarnation),
     /// A node is out of reach.
     Lost(NodeName, NodeAddr),
 }
@@ -78,7 +78,7 @@ impl Table {
             match known.filter(|old| old.incarnation == route.incarnation) {
                 None => changes.push(Reach::Gained(route.name.clone(), route.path.node, route.incarnation)),
                 Some(old) if old.path.goes_like(&route.path) => {}
-                Some(_) => changes.push(Reach::Moved(route.path.node)),
+                Some(_) => changes.push(Reach::Moved(route.path.node, route.incarnation)),
             }
         }
         changes.extend(before.map(Route::lost));
@@ -246,7 +246,7 @@ mod tests {
         };
         table.replace(way(1, 1, &[7]));
         assert_eq!(table.replace(way(9, 1, &[7])), []);
-        assert_eq!(table.replace(way(9, 2, &[7])), [Reach::Moved(NodeAddr(7))]);
-        assert_eq!(table.replace(way(9, 2, &[7, 8])), [Reach::Moved(NodeAddr(7))]);
+        assert_eq!(table.replace(way(9, 2, &[7])), [Reach::Moved(NodeAddr(7), Incarnation(1))]);
+        assert_eq!(table.replace(way(9, 2, &[7, 8])), [Reach::Moved(NodeAddr(7), Incarnation(1))]);
     }
 }

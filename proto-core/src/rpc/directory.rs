@@ -45,6 +45,9 @@ struct Serving {
     turn: usize,
 }
 
+/// The least is chosen: whether it refused a moment ago, what the rule goes by first and second, how far its turn is.
+type Rank = (bool, u64, u32, usize);
+
 /// What came of a choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
@@ -133,7 +136,7 @@ impl Directory {
     ) -> Choice {
         let Some(serving) = self.by_service.get_mut(service.as_str()) else { return Choice::Nobody };
         let count = serving.providers.len();
-        let mut best: Option<((bool, u64, u32, usize), usize, Handle<Known>)> = None;
+        let mut best: Option<(Rank, usize, Handle<Known>)> = None;
         let mut anybody = false;
         for (index, &handle) in serving.providers.iter().enumerate() {
             if tried.contains(&handle) {

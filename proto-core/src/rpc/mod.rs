@@ -137,7 +137,9 @@ pub enum Event<'a> {
 /// What the calls ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Send a message in the flow to another node.
+    /// Send a message in the flow to another node. With a number, its outcome comes back once, as [`Event::Sent`]: delivered
+    /// or rejected as soon as that is certain, unknown at the deadline or as soon as the receiver is in another life. The
+    /// flow's deadlines are to be handled before those of the calls: then a timeout knows whether the call ever left.
     Send {
         /// The node.
         to: NodeAddr,

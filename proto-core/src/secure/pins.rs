@@ -4,8 +4,8 @@
 //! where there is none it stands only as long as the link-state database holds it.
 //!
 //! A member can fill the table, by a handshake for each of ever new names. Then a new name takes the place of the one that
-//! was not seen for longest, if that is longer than [`PIN_IDLE`]; the owner of the node is told. Names that this node
-//! dials and names with a link never lose their pin. A name that has lost it belongs to whoever proves a key for it next.
+//! was not seen for longest, if that is longer than [`PIN_IDLE`]; the owner of the node is told. Peers that are
+//! configured by name and names with a link never lose their pin. A name that has lost it belongs to whoever proves a key for it next.
 //! After a start, names count as seen at that moment.
 //!
 //! Bounds: [`PINS_MAX`] names, and what is known from earlier starts. More: a new name is refused, unless one makes room.
@@ -135,6 +135,18 @@ impl Pins {
     /// What changed since the last call, in order, to be made durable.
     pub fn take_changes(&mut self) -> impl Iterator<Item = PinChange> {
         core::mem::take(&mut self.changes).into_iter()
+    }
+
+    /// How many names are pinned.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_addr.len()
+    }
+
+    /// Whether no name is pinned.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_addr.is_empty()
     }
 
     /// The name of an address, if it is pinned.

@@ -1,10 +1,10 @@
 //! What breaks, how often, and when it is mended again.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use io_sim::{Fault, HostId, LinkSpec, Loss, Partition};
 
-use super::draw::Draw;
+use super::{draw::Draw, workload::CLIENTS};
 use crate::scenario::TimedFault;
 
 /// Kinds of faults that a swarm switches on and off.
@@ -27,11 +27,12 @@ pub(super) enum Kind {
     Cut,
     Corrupt,
     SlowApplication,
+    StuckClient,
     Disk,
 }
 
 /// Every kind.
-const ALL: [Kind; 18] = [
+const ALL: [Kind; 19] = [
     Kind::Crash,
     Kind::Kill,
     Kind::Stop,
@@ -49,6 +50,7 @@ const ALL: [Kind; 18] = [
     Kind::Cut,
     Kind::Corrupt,
     Kind::SlowApplication,
+    Kind::StuckClient,
     Kind::Disk,
 ];
 
@@ -141,6 +143,14 @@ impl List {
                 self.push(at_ms, Fault::SlowApplication { host, consume_after_ms });
                 self.push(mended_ms, Fault::SlowApplication { host, consume_after_ms: 0 });
             }
+            Kind::StuckClient => {
+                let client: Arc<str> = Arc::from(CLIENTS[draw.place(CLIENTS.len())]);
+                self.push(at_ms, Fault::StuckClient { host, client: client.clone(), stuck: true });
+                // Half of them never take anything again while the storm lasts.
+                if draw.percent(50) {
+                    self.push(mended_ms, Fault::StuckClient { host, client, stuck: false });
+                }
+            }
             Kind::Disk => self.push(at_ms, Fault::FailDisk { host }),
         }
     }
@@ -181,6 +191,7 @@ impl List {
             | Kind::Cut
             | Kind::Corrupt
             | Kind::SlowApplication
+            | Kind::StuckClient
             | Kind::Disk => Partition::Symmetric { left: one, right: other },
         }
     }

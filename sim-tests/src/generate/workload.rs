@@ -1,5 +1,7 @@
 //! What applications ask for while things break.
 
+use std::sync::Arc;
+
 use io_sim::HostId;
 
 use super::draw::Draw;
@@ -21,9 +23,14 @@ impl Load {
     pub(super) const ORDINARY: Self = Self { gap_ms: (10, 200), bytes_max: 4_096, deadline_max_ms: 8_000 };
 }
 
+/// The clients that any node may have, now and then.
+pub(super) const CLIENTS: [&str; 3] = ["ann", "bob", "cleo"];
+
 #[derive(Clone, Copy)]
 enum Kind {
     Send,
+    ToClient,
+    Client,
     Unreported,
     Burst,
     Many,
@@ -36,6 +43,8 @@ enum Kind {
 pub(super) fn requests(draw: &mut Draw, hosts: u32, load: Load, until_ms: u64) -> Vec<TimedOp> {
     let weights = [
         (Kind::Send, 60),
+        (Kind::ToClient, draw.between_u32(0, 30)),
+        (Kind::Client, draw.between_u32(1, 10)),
         (Kind::Unreported, draw.between_u32(0, 20)),
         (Kind::Burst, draw.between_u32(0, 10)),
         (Kind::Many, draw.between_u32(0, 10)),
@@ -44,7 +53,7 @@ pub(super) fn requests(draw: &mut Draw, hosts: u32, load: Load, until_ms: u64) -
         (Kind::Find, draw.between_u32(0, 5)),
     ];
     let gap = draw.scale(load.gap_ms.0, load.gap_ms.1);
-    let mut ops = Vec::new();
+    let mut ops: Vec<_> = (0..hosts).map(|at| TimedOp { at_ms: 0, op: comes(draw, HostId(at), true) }).collect();
     let mut at_ms = 0;
     loop {
         at_ms += draw.between(1, 2 * gap);
@@ -63,6 +72,15 @@ fn request(draw: &mut Draw, hosts: u32, load: Load, kind: Kind, at_ms: u64, ops:
     let send = |report| Op::Send { from, to, bytes, deadline_ms, report };
     let op = match kind {
         Kind::Send => send(true),
+        Kind::ToClient => {
+            let (from_client, to_client) =
+                (draw.percent(50).then(|| client(draw)), draw.percent(80).then(|| client(draw)));
+            Op::SendToClient { from, from_client, to, to_client, bytes, deadline_ms }
+        }
+        Kind::Client => {
+            let present = draw.percent(70);
+            comes(draw, from, present)
+        }
         Kind::Unreported => send(false),
         Kind::Burst => {
             ops.extend((1..draw.between(2, 30)).map(|_| TimedOp { at_ms, op: send(true) }));
@@ -81,4 +99,12 @@ fn request(draw: &mut Draw, hosts: u32, load: Load, kind: Kind, at_ms: u64, ops:
         Kind::Find => Op::FindNode { from, to, deadline_ms },
     };
     ops.push(TimedOp { at_ms, op });
+}
+
+fn comes(draw: &mut Draw, at: HostId, present: bool) -> Op {
+    Op::Client { at, client: client(draw), present }
+}
+
+fn client(draw: &mut Draw) -> Arc<str> {
+    Arc::from(CLIENTS[draw.place(CLIENTS.len())])
 }

@@ -3,18 +3,20 @@
 //!
 //! A misuse in simulation is a bug in a substrate or in the node's own books about channels and dials.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use io_sim::{Fault, HostId};
-use proto_core::{id::Incarnation, node::Event};
+use proto_core::node::Event;
 
 use super::{Fact, Held, Invariant, What};
 use crate::{oracle::Oracle, snapshot::Snapshot};
 
 #[derive(Debug, Default)]
 pub(super) struct EngNoMisuse {
-    /// The life in which a host's disk was struck, or after which, if the host was down.
-    struck: BTreeMap<HostId, Incarnation>,
+    /// The lives whose store may fail: the one in which the host's disk was struck, or the next, if the host was down.
+    struck: BTreeMap<HostId, RangeInclusive<u64>>,
+    /// Hosts that are down, or about to be (`false`), since which life.
+    down: BTreeMap<HostId, (u64, bool)>,
 }
 
 impl Invariant for EngNoMisuse {
@@ -29,11 +31,28 @@ impl Invariant for EngNoMisuse {
                 Err(format!("{} gave up a store that works", fact.spec.name))
             }
             What::Struck(Fault::FailDisk { .. }) => {
-                self.struck.insert(fact.node, fact.life);
+                let life = fact.life.0;
+                let lives = match self.down.get(&fact.node) {
+                    None => life..=life,
+                    Some((_, false)) => life..=life + 1,
+                    Some((_, true)) => life + 1..=life + 1,
+                };
+                self.struck.insert(fact.node, lives);
+                Ok(())
+            }
+            What::Struck(fault @ (Fault::Crash { .. } | Fault::Kill { .. } | Fault::Stop { .. })) => {
+                let at_once = !matches!(fault, Fault::Stop { .. });
+                self.down.entry(fact.node).or_insert((fact.life.0, at_once)).1 |= at_once;
+                Ok(())
+            }
+            What::Started => {
+                // A start may be seen only after what ended it.
+                if self.down.get(&fact.node).is_some_and(|(life, _)| *life < fact.life.0) {
+                    self.down.remove(&fact.node);
+                }
                 Ok(())
             }
             What::Told(_)
-            | What::Started
             | What::Struck(_)
             | What::Dialled { .. }
             | What::Handed { .. }
@@ -52,13 +71,13 @@ impl Invariant for EngNoMisuse {
 
 impl EngNoMisuse {
     fn may_fail(&self, fact: &Fact<'_>) -> bool {
-        self.struck.get(&fact.node).is_some_and(|life| fact.life.0 <= life.0 + 1)
+        self.struck.get(&fact.node).is_some_and(|lives| lives.contains(&fact.life.0))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proto_core::{error::Misuse, time::Time};
+    use proto_core::{error::Misuse, id::Incarnation, time::Time};
 
     use super::{super::sample, *};
 
@@ -75,16 +94,25 @@ mod tests {
     }
 
     #[test]
-    fn a_store_may_be_given_up_once_its_disk_was_struck() {
+    fn a_store_may_be_given_up_in_the_life_in_which_its_disk_was_struck() {
         let spec = sample::spec();
         let mut invariant = EngNoMisuse::default();
         let mut told = |node, life, what| {
             let fact = Fact { life: Incarnation(life), ..sample::fact(HostId(node), Time::ZERO, &spec, what) };
             invariant.fact(&fact, &sample::oracle())
         };
-        assert_eq!(told(0, 1, What::Struck(&Fault::FailDisk { host: HostId(0) })), Ok(()));
-        assert_eq!(told(0, 1, What::Told(&Event::StoreFailed)), Ok(()));
-        assert!(told(1, 1, What::Told(&Event::StoreFailed)).is_err());
-        assert!(told(0, 3, What::Told(&Event::StoreFailed)).is_err());
+        let struck = |host| Fault::FailDisk { host: HostId(host) };
+        let (first, second, killed) = (struck(0), struck(1), Fault::Kill { host: HostId(1) });
+        let failed = What::Told(&Event::StoreFailed);
+        assert_eq!(told(0, 1, What::Struck(&first)), Ok(()));
+        assert_eq!(told(0, 1, failed), Ok(()));
+        assert!(told(1, 1, failed).is_err(), "another host");
+        assert!(told(0, 2, failed).is_err(), "a restart heals the disk");
+        // Struck while it was down, it meets the next life.
+        assert_eq!(told(1, 1, What::Struck(&killed)), Ok(()));
+        assert_eq!(told(1, 1, What::Struck(&second)), Ok(()));
+        assert_eq!(told(1, 2, What::Started), Ok(()));
+        assert_eq!(told(1, 2, failed), Ok(()));
+        assert!(told(1, 3, failed).is_err());
     }
 }

@@ -121,6 +121,9 @@ pub trait Invariant: std::fmt::Debug {
         Ok(())
     }
 
+    /// Told at each look in the calm whether everything settled holds.
+    fn looked(&mut self, _settled: bool) {}
+
     /// Checked after a time in which nothing was asked for.
     fn idle(&mut self, _before: &Snapshot, _after: &Snapshot) -> Held {
         Ok(())
@@ -145,7 +148,7 @@ impl Default for Suite {
             Box::new(lk_reconnects::LkReconnects),
             Box::new(lk_backoff::LkBackoff::default()),
             Box::new(lk_clean_close::LkCleanClose::default()),
-            Box::new(rt_hop_limit::RtHopLimit),
+            Box::new(rt_hop_limit::RtHopLimit::default()),
             Box::new(rt_no_return::RtNoReturn),
             Box::new(rt_loop_free::RtLoopFree),
             Box::new(rt_agreed::RtAgreed),
@@ -156,7 +159,7 @@ impl Default for Suite {
             Box::new(msg_no_phantom::MsgNoPhantom),
             Box::new(msg_no_duplicate::MsgNoDuplicate),
             Box::new(msg_fifo::MsgFifo),
-            Box::new(msg_outcome_truth::MsgOutcomeTruth),
+            Box::new(msg_outcome_truth::MsgOutcomeTruth::default()),
             Box::new(msg_one_answer::MsgOneAnswer::default()),
             Box::new(msg_delivered_after_calm::MsgDeliveredAfterCalm),
             Box::new(eng_progress::EngProgress::default()),
@@ -194,7 +197,9 @@ impl Suite {
     /// # Errors
     /// The first violation.
     pub fn settled(&mut self, snapshot: &Snapshot) -> Result<(), Violation> {
-        self.all(snapshot.at_ms, |invariant| invariant.settled(snapshot))
+        let held = self.all(snapshot.at_ms, |invariant| invariant.settled(snapshot));
+        self.0.iter_mut().for_each(|invariant| invariant.looked(held.is_ok()));
+        held
     }
 
     /// Checks what happened between two snapshots of an idle mesh.

@@ -1,9 +1,13 @@
 //! Once the mesh has settled, everything that is asked of it is done: every message delivered, every node found, every
-//! trace answered.
+//! trace answered, every client taken in. Only what is for a client that is not there is refused, as such.
 //!
 //! The liveness half of the harness: a mesh that is always safe because it does nothing would pass all else.
 
-use proto_core::node::{Answer, Outcome};
+use proto_core::{
+    error::Rejected,
+    node::{Answer, Outcome},
+    rpc::Completion,
+};
 
 use super::{Fact, Held, Invariant, What};
 use crate::{
@@ -22,7 +26,7 @@ impl Invariant for MsgDeliveredAfterCalm {
     fn fact(&mut self, fact: &Fact<'_>, oracle: &Oracle) -> Held {
         let What::Answered { token, answer } = fact.what else { return Ok(()) };
         match oracle.request(fact.node, token) {
-            Some(asked) if asked.fresh && !good(answer) => {
+            Some(asked) if asked.fresh && !good(answer, misdirected(asked, oracle, fact.at_ms)) => {
                 Err(format!("{} asked a settled mesh for a {} and got {answer:?}", fact.spec.name, asked.what))
             }
             Some(_) | None => Ok(()),
@@ -40,21 +44,31 @@ impl Invariant for MsgDeliveredAfterCalm {
     }
 }
 
-fn good(answer: &Answer) -> bool {
+/// Whether a message is for a client that is surely not where it goes.
+fn misdirected(asked: &Asked, oracle: &Oracle, at_ms: u64) -> bool {
+    let sent = asked.message.and_then(|key| oracle.message(key));
+    let to = sent.and_then(|sent| Some((sent.sole_receiver()?, sent.letter.to_client.as_ref()?)));
+    to.is_some_and(|(node, client)| !oracle.may_have(node, client, at_ms))
+}
+
+fn good(answer: &Answer, misdirected: bool) -> bool {
     match answer {
+        Answer::Sent(outcome) if misdirected => *outcome == Outcome::Rejected(Rejected::NoSuchClient),
         Answer::Sent(outcome) => *outcome == Outcome::Delivered,
         Answer::SentMany(outcomes) => outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Delivered),
         Answer::Traced { reached } => *reached,
         Answer::Found(found) => found.as_ref().is_some_and(|found| found.cost.is_some()),
-        Answer::Accepted => true,
-        Answer::Rejected(_) | Answer::Drained { .. } => false,
+        Answer::Published(report) => report.missing.is_empty(),
+        Answer::Called { completion, .. } => matches!(completion, Completion::Ok(_)),
+        Answer::Accepted | Answer::Subscribed(_) => true,
+        Answer::Rejected(_) | Answer::NotTaken(_) | Answer::Drained { .. } => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use io_sim::HostId;
-    use proto_core::{error::Rejected, id::Token, time::Time};
+    use proto_core::{id::Token, time::Time};
 
     use super::{super::sample, *};
     use crate::oracle::Request;
@@ -68,7 +82,7 @@ mod tests {
 
     fn answered(answer: &Answer) -> Held {
         let (mut oracle, spec) = (asked(), sample::spec());
-        oracle.answered(HostId(1), Token(20), answer, |_| None);
+        oracle.answered(HostId(1), Token(20), answer, 0, |_| None);
         let what = What::Answered { token: Token(20), answer };
         MsgDeliveredAfterCalm.fact(&sample::fact(HostId(1), Time::ZERO, &spec, what), &oracle)
     }
@@ -85,6 +99,20 @@ mod tests {
             assert!(answered(&answer).is_err(), "{answer:?}");
         }
         assert_eq!(answered(&Answer::Sent(Outcome::Delivered)), Ok(()));
+    }
+
+    #[test]
+    fn fires_when_a_message_for_nobody_is_not_refused_as_such() {
+        let refusal = Outcome::Rejected(Rejected::NoSuchClient);
+        for (outcome, holds) in [(refusal, true), (Outcome::Delivered, false), (Outcome::Unknown, false)] {
+            let (mut oracle, spec, token) = (sample::oracle(), sample::spec(), Token(30));
+            oracle.sent(sample::KEY, sample::letter(Some("nobody")), true);
+            let request = Request { message: Some(sample::KEY), what: "send", fresh: true };
+            oracle.asked(HostId(0), token, Some(Time::from_secs(1)), request);
+            let answer = Answer::Sent(outcome);
+            let fact = sample::fact(HostId(0), Time::ZERO, &spec, What::Answered { token, answer: &answer });
+            assert_eq!(MsgDeliveredAfterCalm.fact(&fact, &oracle).is_ok(), holds, "{outcome:?}");
+        }
     }
 
     #[test]

@@ -88,7 +88,7 @@ mod tests {
 
     fn answered(oracle: &mut Oracle, token: Token) -> Held {
         let (answer, spec) = (Answer::Sent(Outcome::Unknown), sample::spec());
-        oracle.answered(HostId(0), token, &answer, |_| None);
+        oracle.answered(HostId(0), token, &answer, 0, |_| None);
         let what = What::Answered { token, answer: &answer };
         MsgOneAnswer::default().fact(&sample::fact(HostId(0), Time::ZERO, &spec, what), oracle)
     }

@@ -1,5 +1,7 @@
 //! A sound little mesh for tests to break: `n0 - n1 - n2`, every link costs 1.
 
+use std::sync::Arc;
+
 use io_sim::{HostId, HostSpec};
 use proto_core::{
     id::{Incarnation, NodeAddr, NodeName, Seq, Token},
@@ -9,7 +11,7 @@ use proto_core::{
 
 use super::{Fact, What};
 use crate::{
-    oracle::{Key, Oracle, Receivers, Request},
+    oracle::{Key, Letter, Oracle, Receivers, Request},
     snapshot::{AdvertSnap, ForwardSnap, LinkSnap, NodeSnap, RouteSnap, Snapshot},
 };
 
@@ -92,10 +94,16 @@ pub(super) fn oracle() -> Oracle {
         oracle.started(HostId(host), Incarnation(1));
     }
     assert_eq!(oracle.next_key(HostId(0)), Some(KEY));
-    oracle.sent(KEY, Receivers::These(vec![HostId(2)]), false);
+    oracle.sent(KEY, letter(None), false);
     let request = Request { message: Some(KEY), what: "send", fresh: false };
     oracle.asked(HostId(0), TOKEN, Some(Time::from_secs(1)), request);
     oracle
+}
+
+/// What [`KEY`] is, for this client of node 2.
+pub(super) fn letter(to_client: Option<&str>) -> Letter {
+    let (to, to_client) = (Receivers::These(vec![HostId(2)]), to_client.map(Arc::from));
+    Letter { from: addr(0), from_client: None, to, to_client }
 }
 
 /// The message [`KEY`] as its receiver gets it.

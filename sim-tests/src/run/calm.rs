@@ -1,13 +1,13 @@
 //! After the storm: heal the survivors, wait until they have settled, ask things of them, leave them alone, look again.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use io_sim::{Fault, HostId, HostState, Partition, SimTime};
 use proto_core::{limits::ADVERT_INTERVAL_MAX, node::Answer};
 
 use super::{stage::Stage, theatre::Theatre};
 use crate::{
-    scenario::Op,
+    scenario::{Op, Scenario},
     snapshot::{NodeSnap, Snapshot},
     verdict::Violation,
 };
@@ -25,6 +25,10 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Costs drift, and links to what stays broken come and go: a mesh that has settled must have settled again within this
 /// time, in which a change may have to wait for its turn to be told.
 const UNSETTLED: Duration = Duration::from_secs(ADVERT_INTERVAL_MAX.as_secs() + 1);
+/// The client that every survivor has then.
+const CLIENT: &str = "calm";
+/// A client that nobody ever has.
+const NO_CLIENT: &str = "nobody";
 /// Longer than any scenario.
 const FOR_EVER_MS: u64 = 1 << 40;
 
@@ -66,12 +70,24 @@ fn heal(stage: &mut Stage<'_, impl Theatre>) -> Result<(), Violation> {
                 let usual = scenario.hosts[host.0 as usize].template.consume_after;
                 let consume_after_ms = u64::try_from(usual.as_millis()).unwrap_or(u64::MAX);
                 stage.strike(&Fault::SlowApplication { host, consume_after_ms })?;
+                for client in stuck_clients(scenario, host) {
+                    stage.strike(&Fault::StuckClient { host, client, stuck: false })?;
+                }
             }
             (false, HostState::Paused { .. }) => stage.strike(&Fault::Pause { host, for_ms: FOR_EVER_MS })?,
             (false, HostState::Up | HostState::Down) => {}
         }
     }
     Ok(())
+}
+
+/// Clients of a host that some fault made stuck.
+fn stuck_clients(scenario: &Scenario, host: HostId) -> BTreeSet<Arc<str>> {
+    let faults = scenario.faults.iter();
+    let clients = faults.filter_map(|timed| {
+        if let Fault::StuckClient { host: at, client, .. } = &timed.fault { Some((*at, client)) } else { None }
+    });
+    clients.filter(|(at, _)| *at == host).map(|(_, client)| client.clone()).collect()
 }
 
 /// Directions that some fault changed.
@@ -153,6 +169,10 @@ fn wake(stage: &mut Stage<'_, impl Theatre>) -> Result<(), Violation> {
 
 /// Asks everything of everybody and waits for the answers.
 fn serve(stage: &mut Stage<'_, impl Theatre>) -> Result<(), Violation> {
+    for at in stage.scenario.survivors.clone() {
+        let _ = stage.ask(&Op::Client { at, client: Arc::from(CLIENT), present: true }, true);
+    }
+    stage.pass(POLL)?;
     let (requests, traces): (Vec<_>, Vec<_>) =
         requests(stage.referee.snapshot()).into_iter().partition(|op| !matches!(op, Op::Trace { .. }));
     for op in requests {
@@ -191,10 +211,11 @@ fn trace(stage: &mut Stage<'_, impl Theatre>, op: &Op) -> Result<(), Violation> 
     Ok(())
 }
 
-/// From every survivor: a message to each of the others, some small, some large; one message to all of them at once; a
-/// trace and a look-up. Only where the way is sound all along.
+/// From every survivor: a message to each of the others, some small, some large, some from or to a client; one to a client
+/// that is not there; one message to all of them at once; a trace and a look-up. Only where the way is sound all along.
 fn requests(snapshot: &Snapshot) -> Vec<Op> {
     let deadline_ms = FRESH_DEADLINE_MS;
+    let client = |name| Some(Arc::from(name));
     let mut ops = Vec::new();
     for (from, node) in snapshot.survivors() {
         let others: Vec<_> = snapshot
@@ -204,11 +225,20 @@ fn requests(snapshot: &Snapshot) -> Vec<Op> {
             .collect();
         for to in others.iter().copied() {
             let bytes = if to.0 % 2 == 0 { 64 } else { 20_000 };
-            ops.push(Op::Send { from, to, bytes, deadline_ms, report: true });
+            ops.push(match (from.0 + to.0) % 3 {
+                0 => Op::Send { from, to, bytes, deadline_ms, report: true },
+                1 => Op::SendToClient { from, from_client: None, to, to_client: client(CLIENT), bytes, deadline_ms },
+                _ => {
+                    let from_client = client(CLIENT);
+                    Op::SendToClient { from, from_client, to, to_client: None, bytes, deadline_ms }
+                }
+            });
         }
         if let Some(to) = others.last().copied() {
             ops.push(Op::Trace { from, to, every_hop: true, deadline_ms: TRACE_DEADLINE_MS });
             ops.push(Op::FindNode { from, to, deadline_ms });
+            let (from_client, to_client) = (client(CLIENT), client(NO_CLIENT));
+            ops.push(Op::SendToClient { from, from_client, to, to_client, bytes: 50, deadline_ms });
             ops.push(Op::SendMany { from, to: others, bytes: 100, deadline_ms });
         }
     }

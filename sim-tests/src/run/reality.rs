@@ -68,6 +68,7 @@ impl Reality {
             | Fault::CutStreams { .. }
             | Fault::Corrupt { .. }
             | Fault::SlowApplication { .. }
+            | Fault::StuckClient { .. }
             | Fault::FailDisk { .. } => {}
         }
     }
@@ -95,6 +96,8 @@ impl Reality {
         if known.alive != alive || reborn {
             let stopping = known.stopping && !reborn && alive != Alive::Down;
             *known = Life { alive, number: life, since: now, stopping };
+            // Who was awake for a moment only may have said something in it.
+            self.look_around(now);
         }
         (reborn && alive != Alive::Down).then_some(life)
     }
@@ -146,6 +149,7 @@ fn wire_ms(scenario: &Scenario) -> u64 {
         | Fault::CutStreams { .. }
         | Fault::Corrupt { .. }
         | Fault::SlowApplication { .. }
+        | Fault::StuckClient { .. }
         | Fault::FailDisk { .. } => None,
     });
     let specs =

@@ -1,15 +1,20 @@
 //! Watches every turn of every node, keeps the oracle's books, and puts everything to the invariants.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use io_sim::{Fault, HostId, Observer, TurnRecord, World};
 use proto_core::{
     id::{NodeAddr, NodeName, Token},
-    node::{Answer, Endpoint, Event, Message, Output},
+    node::{Answer, Endpoint, Event, Input, Message, Output},
     time::Time,
 };
 
-use super::{Options, reality::Reality, snap::Camera, theatre::Sight};
+use super::{
+    Options,
+    reality::Reality,
+    snap::{Camera, Follow},
+    theatre::Sight,
+};
 use crate::{
     invariants::{Fact, Suite, What},
     oracle::{Key, Oracle},
@@ -29,13 +34,14 @@ pub(crate) struct Referee<'a> {
     by_name: BTreeMap<NodeName, HostId>,
     by_addr: BTreeMap<NodeAddr, HostId>,
     log: Option<fn(&str)>,
+    glances: u32,
 }
 
 impl<'a> Referee<'a> {
-    pub(super) fn new(scenario: &'a Scenario, options: Options) -> Self {
+    pub(super) fn new(scenario: &'a Scenario, options: Options, blur: Duration) -> Self {
         let names = || scenario.hosts.iter().map(|spec| &spec.name).zip(scenario.ids());
         Self {
-            oracle: Oracle::default(),
+            oracle: Oracle::with_blur(u64::try_from(blur.as_millis()).unwrap_or(u64::MAX)),
             reality: Reality::new(scenario),
             suite: Suite::default(),
             camera: Camera::new(scenario),
@@ -43,6 +49,7 @@ impl<'a> Referee<'a> {
             by_name: names().map(|(name, host)| (name.clone(), host)).collect(),
             by_addr: names().map(|(name, host)| (name.addr(), host)).collect(),
             log: options.log,
+            glances: 0,
         }
     }
 
@@ -73,9 +80,9 @@ impl<'a> Referee<'a> {
     }
 
     /// What every node believes now, put to the invariants that always hold.
-    pub(crate) fn sample(&mut self, world: &impl Sight, forwards: bool) -> Result<&Snapshot, Violation> {
+    pub(crate) fn sample(&mut self, world: &impl Sight, follow: Follow) -> Result<&Snapshot, Violation> {
         self.look(world)?;
-        self.camera.shoot(world, forwards);
+        self.camera.shoot(world, follow);
         self.reality.tell(world.now(), &mut self.camera.snapshot);
         self.suite.always(&self.camera.snapshot)?;
         Ok(&self.camera.snapshot)
@@ -83,8 +90,14 @@ impl<'a> Referee<'a> {
 
     /// What a settled mesh would not do, if anything; puts a fresh snapshot to the invariants.
     pub(super) fn unsettled(&mut self, world: &impl Sight) -> Result<Option<Violation>, Violation> {
-        self.sample(world, true)?;
+        self.sample(world, Follow::Everything)?;
         Ok(self.suite.settled(&self.camera.snapshot).err())
+    }
+
+    /// What to follow in the next look that is one of many.
+    pub(crate) fn glance(&mut self) -> Follow {
+        self.glances = self.glances.wrapping_add(1);
+        Follow::Sample(self.glances)
     }
 
     /// The last snapshot.
@@ -102,7 +115,8 @@ impl<'a> Referee<'a> {
         self.suite.finally(&self.camera.snapshot, &self.oracle)
     }
 
-    fn look_at(&mut self, world: &impl Sight, host: HostId) -> Result<(), Violation> {
+    /// Looks at one host.
+    pub(super) fn look_at(&mut self, world: &impl Sight, host: HostId) -> Result<(), Violation> {
         if let Some(life) = self.reality.look(world, host) {
             self.oracle.started(host, life);
             self.fact(world, host, What::Started)?;
@@ -124,6 +138,11 @@ impl<'a> Referee<'a> {
     /// Takes in what a node has done. Tells whether links or routes changed.
     pub(crate) fn turned(&mut self, world: &impl Sight, turn: &TurnRecord<'_>) -> Result<bool, Violation> {
         self.look_at(world, turn.host)?;
+        for input in turn.inputs {
+            if let Input::Consumed { messages, .. } = input {
+                self.oracle.consumed(turn.host, *messages);
+            }
+        }
         let mut changed = false;
         for output in turn.outputs {
             match output {
@@ -151,7 +170,9 @@ impl<'a> Referee<'a> {
         match event {
             Event::Message(message) => self.handed(world, turn, message).map(|()| false),
             Event::Done { token, answer } => self.answered(world, turn, *token, answer).map(|()| false),
-            Event::Hop { .. } | Event::LinkFailed { .. } => self.plain(world, turn, event).map(|()| false),
+            Event::Topic(_) | Event::Call(_) | Event::Hop { .. } | Event::LinkFailed { .. } => {
+                self.plain(world, turn, event).map(|()| false)
+            }
             Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::Reachable { .. }
@@ -185,7 +206,8 @@ impl<'a> Referee<'a> {
         if let Answer::Drained { .. } = answer {
             return Ok(());
         }
-        self.oracle.answered(turn.host, token, answer, |addr| self.by_addr.get(&addr).copied());
+        let at_ms = world.now().as_millis();
+        self.oracle.answered(turn.host, token, answer, at_ms, |addr| self.by_addr.get(&addr).copied());
         self.fact_at(world, turn.host, turn.local, What::Answered { token, answer })
     }
 
@@ -200,7 +222,11 @@ impl Observer for Referee<'_> {
     fn after_turn(&mut self, world: &World, turn: &TurnRecord<'_>) -> ControlFlow<Violation> {
         let seen = self.turned(world, turn).and_then(|changed| {
             // Every state that a node is in, however short, must be sound.
-            if changed { self.sample(world, false).map(drop) } else { Ok(()) }
+            if !changed {
+                return Ok(());
+            }
+            let follow = self.glance();
+            self.sample(world, follow).map(drop)
         });
         seen.map_or_else(ControlFlow::Break, ControlFlow::Continue)
     }
@@ -210,18 +236,19 @@ impl Observer for Referee<'_> {
 fn concerns(fault: &Fault, host: HostId) -> bool {
     match fault {
         Fault::Corrupt { from, to } => *from == host || *to == host,
-        Fault::FailDisk { host: struck } => *struck == host,
-        Fault::Crash { .. }
-        | Fault::Kill { .. }
-        | Fault::Stop { .. }
-        | Fault::Restart { .. }
+        Fault::FailDisk { host: struck }
+        | Fault::Crash { host: struck }
+        | Fault::Kill { host: struck }
+        | Fault::Stop { host: struck } => *struck == host,
+        Fault::Restart { .. }
         | Fault::Pause { .. }
         | Fault::Partition { .. }
         | Fault::Heal
         | Fault::Link { .. }
         | Fault::ClockRate { .. }
         | Fault::CutStreams { .. }
-        | Fault::SlowApplication { .. } => false,
+        | Fault::SlowApplication { .. }
+        | Fault::StuckClient { .. } => false,
     }
 }
 
@@ -233,7 +260,9 @@ fn brief(event: &Event) -> String {
             None => format!("gets {} bytes that nobody sent", message.payload.len()),
         },
         Event::Done { token, answer } => format!("answers {token}: {answer:?}"),
-        Event::Hop { .. }
+        Event::Topic(_)
+        | Event::Call(_)
+        | Event::Hop { .. }
         | Event::LinkUp { .. }
         | Event::LinkDown { .. }
         | Event::LinkFailed { .. }

@@ -8,14 +8,19 @@ use proto_core::{
     node::{Command, Send},
 };
 
-use super::{Options, referee::Referee, theatre::Theatre};
+use super::{Options, referee::Referee, snap::Follow, theatre::Theatre};
 use crate::{
-    oracle::{Key, Receivers, Request},
+    oracle::{Key, Letter, Receivers, Request},
     scenario::{Op, Scenario},
     snapshot::Snapshot,
     verdict::{Report, Violation},
 };
 
+/// A request as the node gets it, how long the answer may take, what it is for people, and the message it sends.
+type Wording = (Command, Duration, &'static str, Option<Key>);
+
+/// How long it may take to take a client in.
+const CLIENT_WITHIN: Duration = Duration::from_secs(1);
 /// Time between two looks at everything.
 const SAMPLE: Duration = Duration::from_millis(250);
 
@@ -43,7 +48,8 @@ impl<'a, W: Theatre> Stage<'a, W> {
         for link in &scenario.network.links {
             world.apply(&Fault::Link { from: link.from, to: link.to, spec: link.spec });
         }
-        Self { scenario, world, referee: Referee::new(scenario, options), sampled: SimTime::ZERO }
+        let referee = Referee::new(scenario, options, world.blur());
+        Self { scenario, world, referee, sampled: SimTime::ZERO }
     }
 
     /// Plays faults and workload up to the calm.
@@ -58,6 +64,8 @@ impl<'a, W: Theatre> Stage<'a, W> {
             if let Some(timed) = faults.next_if(|timed| timed.at_ms <= next_ms) {
                 self.strike(&timed.fault)?;
             } else if let Some(timed) = workload.next_if(|timed| timed.at_ms <= next_ms) {
+                // It may have begun a life of which nothing was seen yet.
+                self.referee.look_at(&self.world, timed.op.from())?;
                 let _ = self.ask(&timed.op, false);
             } else if next_ms == self.scenario.calm_at_ms {
                 return Ok(());
@@ -87,13 +95,14 @@ impl<'a, W: Theatre> Stage<'a, W> {
 
     /// Looks at everything, and puts it to the invariants that always hold.
     pub(super) fn sample(&mut self) -> Result<&Snapshot, Violation> {
-        self.world.look(false, &mut self.referee)?;
-        self.referee.sample(&self.world, false)
+        let follow = self.referee.glance();
+        self.world.look(follow, &mut self.referee)?;
+        self.referee.sample(&self.world, follow)
     }
 
     /// What a settled mesh would not do, if anything.
     pub(super) fn unsettled(&mut self) -> Result<Option<Violation>, Violation> {
-        self.world.look(true, &mut self.referee)?;
+        self.world.look(Follow::Everything, &mut self.referee)?;
         self.referee.unsettled(&self.world)
     }
 
@@ -117,30 +126,39 @@ impl<'a, W: Theatre> Stage<'a, W> {
         self.referee.log(&self.world, || format!("{} is asked {token}: {op:?}", self.referee.name(from)));
         let due = reports.then(|| self.world.local(from) + within);
         self.referee.oracle.asked(from, token, due, Request { message: key, what, fresh });
+        if let Op::Client { at, client, present } = op {
+            self.referee.oracle.client(*at, token, client, *present);
+        }
         Some(token)
     }
 
-    fn command(&mut self, op: &Op, fresh: bool) -> Option<(Command, Duration, &'static str, Option<Key>)> {
+    fn command(&mut self, op: &Op, fresh: bool) -> Option<Wording> {
         let ms = |ms: u32| Duration::from_millis(ms.into());
         let addr = |host: &HostId| self.scenario.hosts[host.0 as usize].name.addr();
         Some(match op {
             Op::Send { from, to, bytes, deadline_ms, report } => {
-                let key = self.referee.oracle.next_key(*from)?;
-                self.referee.oracle.sent(key, Receivers::These(vec![*to]), fresh);
-                let (payload, deadline) = (key.payload(*bytes), ms(*deadline_ms));
-                let to = addr(to);
-                let send = Send { to, to_client: None, from_client: None, payload, deadline, report: *report };
-                (Command::Send(send), deadline, "send", Some(key))
+                let letter = self.letter(*from, Receivers::These(vec![*to]));
+                self.send(letter, *from, *to, (*bytes, ms(*deadline_ms), *report), fresh)?
+            }
+            Op::SendToClient { from, from_client, to, to_client, bytes, deadline_ms } => {
+                let letter = Letter {
+                    from_client: from_client.clone(),
+                    to_client: to_client.clone(),
+                    ..self.letter(*from, Receivers::These(vec![*to]))
+                };
+                self.send(letter, *from, *to, (*bytes, ms(*deadline_ms), true), fresh)?
+            }
+            Op::Client { client, present, .. } => {
+                let set = Command::SetClient { client: client.clone(), present: *present };
+                (set, CLIENT_WITHIN, "client", None)
             }
             Op::SendMany { from, to, bytes, deadline_ms } => {
-                let key = self.referee.oracle.next_key(*from)?;
-                self.referee.oracle.sent(key, Receivers::These(to.clone()), fresh);
+                let key = self.post(*from, self.letter(*from, Receivers::These(to.clone())), fresh)?;
                 let (to, payload, deadline) = (to.iter().map(addr).collect(), key.payload(*bytes), ms(*deadline_ms));
                 (Command::SendMany { to, payload, deadline }, deadline, "send to many", Some(key))
             }
             Op::Broadcast { from, bytes, deadline_ms } => {
-                let key = self.referee.oracle.next_key(*from)?;
-                self.referee.oracle.sent(key, Receivers::Everyone, fresh);
+                let key = self.post(*from, self.letter(*from, Receivers::Everyone), fresh)?;
                 let (payload, deadline) = (key.payload(*bytes), ms(*deadline_ms));
                 (Command::Broadcast { payload, deadline }, deadline, "broadcast", Some(key))
             }
@@ -153,6 +171,34 @@ impl<'a, W: Theatre> Stage<'a, W> {
                 (Command::FindNode { name, deadline }, deadline, "look-up", None)
             }
         })
+    }
+
+    /// A message between nodes.
+    fn letter(&self, from: HostId, to: Receivers) -> Letter {
+        Letter { from: self.referee.name(from).addr(), from_client: None, to, to_client: None }
+    }
+
+    /// Tells the oracle of a message.
+    fn post(&mut self, from: HostId, letter: Letter, fresh: bool) -> Option<Key> {
+        let key = self.referee.oracle.next_key(from)?;
+        self.referee.oracle.sent(key, letter, fresh);
+        Some(key)
+    }
+
+    /// Words a message to one receiver: its size, its deadline, whether the outcome is to be told.
+    fn send(
+        &mut self,
+        letter: Letter,
+        from: HostId,
+        to: HostId,
+        (bytes, deadline, report): (u32, Duration, bool),
+        fresh: bool,
+    ) -> Option<Wording> {
+        let (from_client, to_client) = (letter.from_client.clone(), letter.to_client.clone());
+        let key = self.post(from, letter, fresh)?;
+        let (to, payload) = (self.referee.name(to).addr(), key.payload(bytes));
+        let send = Send { to, to_client, from_client, payload, deadline, report };
+        Some((Command::Send(send), deadline, "send", Some(key)))
     }
 
     /// What a run in which everything held came to.

@@ -9,7 +9,10 @@ use proto_core::{
     time::Time,
 };
 
-use super::{referee::Referee, snap};
+use super::{
+    referee::Referee,
+    snap::{self, Follow},
+};
 use crate::{oracle::Key, snapshot::NodeSnap, verdict::Violation};
 
 /// What there is to see.
@@ -33,9 +36,11 @@ pub(crate) trait Sight {
     /// for it where the order of calls depends on waiting.
     fn in_order(&self, key: Key) -> bool;
 
-    /// Fills in what its node believes; for everyone in `follow`, also where it would send frames. Leaves it empty if it
-    /// has no node.
-    fn show(&self, host: HostId, snap: &mut NodeSnap, follow: Option<&[NodeAddr]>);
+    /// How far apart what happens at one moment may be told.
+    fn blur(&self) -> Duration;
+
+    /// Fills in what its node believes, and where it would send frames to everyone. Leaves it empty if it has no node.
+    fn show(&self, host: HostId, snap: &mut NodeSnap, follow: Follow, everyone: &[NodeAddr]);
 }
 
 /// What can be done with it.
@@ -59,7 +64,7 @@ pub(crate) trait Theatre: Sight {
     ///
     /// # Errors
     /// A violation on the way.
-    fn look(&mut self, follow: bool, referee: &mut Referee<'_>) -> Result<(), Violation>;
+    fn look(&mut self, follow: Follow, referee: &mut Referee<'_>) -> Result<(), Violation>;
 
     /// Over everything so far.
     fn trace_hash(&self) -> u64;
@@ -86,16 +91,20 @@ impl Sight for World {
     }
 
     fn due(&self, host: HostId) -> Option<Time> {
-        self.host(host).node().and_then(|node| node.poll_timeout()).map(|(due, _)| due)
+        self.host(host).deadline()
     }
 
     fn in_order(&self, _key: Key) -> bool {
         true
     }
 
-    fn show(&self, host: HostId, snap: &mut NodeSnap, follow: Option<&[NodeAddr]>) {
+    fn blur(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn show(&self, host: HostId, snap: &mut NodeSnap, follow: Follow, everyone: &[NodeAddr]) {
         if let Some(node) = self.host(host).node() {
-            snap::believe(snap, node, Sight::local(self, host), follow);
+            snap::believe(snap, node, Sight::local(self, host), follow, everyone);
         }
     }
 }
@@ -120,7 +129,7 @@ impl Theatre for World {
         }
     }
 
-    fn look(&mut self, _follow: bool, _referee: &mut Referee<'_>) -> Result<(), Violation> {
+    fn look(&mut self, _follow: Follow, _referee: &mut Referee<'_>) -> Result<(), Violation> {
         Ok(())
     }
 

@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use io_sim::{HostId, HostState, World};
 use proto_core::{id::NodeAddr, limits::HOPS_MAX, link::LinkId};
 
-use crate::{invariants::Suite, run::snap::Camera, scenario::Scenario, snapshot::Alive, verdict::Violation};
+use crate::{
+    invariants::Suite,
+    run::snap::{Camera, Follow},
+    scenario::Scenario,
+    snapshot::Alive,
+    verdict::Violation,
+};
 
 /// Looks at every node of one mesh.
 #[derive(Debug)]
@@ -35,7 +41,7 @@ impl Judge {
     /// # Errors
     /// The first thing that is not so.
     pub(super) fn converged(&mut self, world: &World) -> Result<(), Violation> {
-        self.camera.shoot(world, false);
+        self.camera.shoot(world, Follow::Nothing);
         for (place, node) in self.camera.snapshot.nodes.iter_mut().enumerate() {
             let host = world.host(HostId(place as u32));
             node.life = host.incarnation();

@@ -108,6 +108,10 @@ impl Observer for Outcomes {
                 Answer::SentMany(_)
                 | Answer::Traced { .. }
                 | Answer::Found(_)
+                | Answer::Published(_)
+                | Answer::Subscribed(_)
+                | Answer::Called { .. }
+                | Answer::NotTaken(_)
                 | Answer::Accepted
                 | Answer::Drained { .. } => {}
             }

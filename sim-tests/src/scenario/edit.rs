@@ -43,9 +43,12 @@ impl Scenario {
 /// Every host that an operation speaks of.
 pub(super) fn hosts_of_op(op: &Op) -> Vec<HostId> {
     match op {
-        Op::Send { from, to, .. } | Op::Trace { from, to, .. } | Op::FindNode { from, to, .. } => vec![*from, *to],
+        Op::Send { from, to, .. }
+        | Op::SendToClient { from, to, .. }
+        | Op::Trace { from, to, .. }
+        | Op::FindNode { from, to, .. } => vec![*from, *to],
         Op::SendMany { from, to, .. } => to.iter().copied().chain([*from]).collect(),
-        Op::Broadcast { from, .. } => vec![*from],
+        Op::Broadcast { from, .. } | Op::Client { at: from, .. } => vec![*from],
     }
 }
 
@@ -59,6 +62,7 @@ pub(super) fn hosts_of_fault(fault: &Fault) -> Vec<HostId> {
         | Fault::Pause { host, .. }
         | Fault::ClockRate { host, .. }
         | Fault::SlowApplication { host, .. }
+        | Fault::StuckClient { host, .. }
         | Fault::FailDisk { host } => vec![*host],
         Fault::Link { from, to, .. } | Fault::Corrupt { from, to } => vec![*from, *to],
         Fault::CutStreams { a, b } => vec![*a, *b],
@@ -80,7 +84,10 @@ fn hosts_of_partition(partition: &Partition) -> Vec<HostId> {
 fn renumber_op(op: &Op, place: &impl Fn(HostId) -> Option<HostId>) -> Option<Op> {
     let mut op = op.clone();
     match &mut op {
-        Op::Send { from, to, .. } | Op::Trace { from, to, .. } | Op::FindNode { from, to, .. } => {
+        Op::Send { from, to, .. }
+        | Op::SendToClient { from, to, .. }
+        | Op::Trace { from, to, .. }
+        | Op::FindNode { from, to, .. } => {
             (*from, *to) = (place(*from)?, place(*to)?);
         }
         Op::SendMany { from, to, .. } => {
@@ -90,7 +97,7 @@ fn renumber_op(op: &Op, place: &impl Fn(HostId) -> Option<HostId>) -> Option<Op>
                 return None;
             }
         }
-        Op::Broadcast { from, .. } => *from = place(*from)?,
+        Op::Broadcast { from, .. } | Op::Client { at: from, .. } => *from = place(*from)?,
     }
     Some(op)
 }
@@ -105,6 +112,7 @@ fn renumber_fault(fault: &Fault, place: &impl Fn(HostId) -> Option<HostId>) -> O
         | Fault::Pause { host, .. }
         | Fault::ClockRate { host, .. }
         | Fault::SlowApplication { host, .. }
+        | Fault::StuckClient { host, .. }
         | Fault::FailDisk { host } => *host = place(*host)?,
         Fault::Link { from: a, to: b, .. } | Fault::Corrupt { from: a, to: b } | Fault::CutStreams { a, b } => {
             (*a, *b) = (place(*a)?, place(*b)?);

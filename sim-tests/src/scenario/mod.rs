@@ -8,6 +8,8 @@
 mod edit;
 mod file;
 
+use std::sync::Arc;
+
 use io_sim::{Fault, HostId, HostSpec, LinkSpec, WorldOptions};
 use serde::{Deserialize, Serialize};
 
@@ -101,6 +103,32 @@ pub enum Op {
         /// Whether the sender wants to know the outcome.
         report: bool,
     },
+    /// One message from a client, or to one; the sender wants to know the outcome.
+    SendToClient {
+        /// Who sends.
+        from: HostId,
+        /// The client of it that sends, if it is not the node itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from_client: Option<Arc<str>>,
+        /// Who receives.
+        to: HostId,
+        /// The client of it that receives, if it is not the node itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to_client: Option<Arc<str>>,
+        /// Payload size.
+        bytes: u32,
+        /// How long it may take.
+        deadline_ms: u32,
+    },
+    /// A client comes or goes.
+    Client {
+        /// At whose node.
+        at: HostId,
+        /// Its name.
+        client: Arc<str>,
+        /// Whether it is here from now on.
+        present: bool,
+    },
     /// One message to several nodes.
     SendMany {
         /// Who sends.
@@ -149,6 +177,8 @@ impl Op {
     pub const fn from(&self) -> HostId {
         match self {
             Self::Send { from, .. }
+            | Self::SendToClient { from, .. }
+            | Self::Client { at: from, .. }
             | Self::SendMany { from, .. }
             | Self::Broadcast { from, .. }
             | Self::Trace { from, .. }

@@ -30,7 +30,10 @@ use super::{
     net::HostClock,
     request,
 };
-use crate::{run::snap, snapshot::NodeSnap};
+use crate::{
+    run::snap::{self, Follow},
+    snapshot::NodeSnap,
+};
 
 /// Something that the harness orders an application to do.
 #[derive(Debug)]
@@ -42,10 +45,10 @@ pub(super) enum Order {
         /// What.
         command: Command,
     },
-    /// Write down what the node believes; with `follow`, also where it would send frames.
+    /// Write down what the node believes, and where it would send frames.
     Look {
-        /// Whether.
-        follow: bool,
+        /// Which frames.
+        follow: Follow,
     },
     /// Shut the node down.
     Stop {
@@ -241,11 +244,11 @@ impl Inbox {
 }
 
 /// Writes down what the node believes.
-async fn look(booth: Rc<Booth>, mesh: Mesh, follow: bool) {
-    let everyone: Option<Vec<NodeAddr>> = follow.then(|| booth.everyone.iter().map(NodeName::addr).collect());
+async fn look(booth: Rc<Booth>, mesh: Mesh, follow: Follow) {
+    let everyone: Vec<NodeAddr> = booth.everyone.iter().map(NodeName::addr).collect();
     let mut snap = NodeSnap::lonely(booth.spec.name.clone());
     let seen = mesh.inspect(move |node, now| {
-        snap::believe(&mut snap, node, now, everyone.as_deref());
+        snap::believe(&mut snap, node, now, follow, &everyone);
         snap
     });
     // A node that is over believes nothing; why it is over is another question.

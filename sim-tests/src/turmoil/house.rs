@@ -33,6 +33,7 @@ use crate::{
     run::{
         Options, guard,
         referee::Referee,
+        snap::Follow,
         theatre::{Sight, Theatre},
     },
     scenario::Scenario,
@@ -330,13 +331,17 @@ impl Sight for House<'_> {
         !self.to_many.contains(&key)
     }
 
-    fn show(&self, host: HostId, snap: &mut NodeSnap, _follow: Option<&[NodeAddr]>) {
+    fn blur(&self) -> Duration {
+        2 * TICK
+    }
+
+    fn show(&self, host: HostId, snap: &mut NodeSnap, _follow: Follow, _everyone: &[NodeAddr]) {
         if let Some(belief) = self.room(host).and_then(|room| room.belief.as_ref()) {
             snap.links.clone_from(&belief.links);
             snap.routes.clone_from(&belief.routes);
             snap.adverts.clone_from(&belief.adverts);
             snap.forwards.clone_from(&belief.forwards);
-            snap.counts = belief.counts;
+            (snap.counts, snap.sizes) = (belief.counts, belief.sizes);
         }
     }
 }
@@ -370,6 +375,8 @@ impl Theatre for House<'_> {
                 let after = Duration::from_millis(*consume_after_ms);
                 self.room(*host).into_iter().for_each(|room| room.booth.set_consume_after(after));
             }
+            // One queue for all clients: one that is stuck would hold up the others.
+            Fault::StuckClient { .. } => {}
             Fault::FailDisk { host } => self.room(*host).into_iter().for_each(|room| room.booth.disk.fail()),
         }
     }
@@ -394,15 +401,16 @@ impl Theatre for House<'_> {
         while self.now < until {
             self.step(referee)?;
             if self.changed {
-                self.look(false, referee)?;
-                referee.sample(self, false)?;
+                let follow = referee.glance();
+                self.look(follow, referee)?;
+                referee.sample(self, follow)?;
             }
         }
         Ok(())
     }
 
     /// Everybody is asked what it believes, which takes a step.
-    fn look(&mut self, follow: bool, referee: &mut Referee<'_>) -> Result<(), Violation> {
+    fn look(&mut self, follow: Follow, referee: &mut Referee<'_>) -> Result<(), Violation> {
         self.changed = false;
         for room in self.rooms.iter_mut().filter(|room| room.state != HostState::Down) {
             room.awaited = room.booth.order(Order::Look { follow });

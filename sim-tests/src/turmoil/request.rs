@@ -18,7 +18,13 @@ pub(super) const fn patience(command: &Command, asked: Duration) -> Duration {
         Command::Send(_) => asked,
         Command::SendMany { .. } | Command::Broadcast { .. } => MESSAGE_DEADLINE,
         Command::Trace { .. } | Command::FindNode { .. } => TRACE_TIMEOUT,
-        Command::Connect(_) | Command::Disconnect { .. } | Command::SetClient { .. } | Command::Drain { .. } => asked,
+        Command::Connect(_)
+        | Command::Disconnect { .. }
+        | Command::SetClient { .. }
+        | Command::Topic(_)
+        | Command::Call(_)
+        | Command::AwaitKnown { .. }
+        | Command::Drain { .. } => asked,
     }
 }
 
@@ -45,7 +51,16 @@ pub(super) async fn ask(booth: &Booth, mesh: &Mesh, command: Command) -> Option<
         Command::FindNode { name, .. } => {
             Some(answer(mesh.find_node(name.as_str()).await, Answer::Found, Answer::Found(None)))
         }
-        Command::Connect(_) | Command::Disconnect { .. } | Command::SetClient { .. } | Command::Drain { .. } => None,
+        Command::SetClient { client, present } => {
+            let set = mesh.set_client(&client, present).await;
+            Some(answer(set, |()| Answer::Accepted, Answer::Rejected(Rejected::ShuttingDown)))
+        }
+        Command::Connect(_)
+        | Command::Disconnect { .. }
+        | Command::Topic(_)
+        | Command::Call(_)
+        | Command::AwaitKnown { .. }
+        | Command::Drain { .. } => None,
     }
 }
 
@@ -53,7 +68,7 @@ async fn send(booth: &Booth, mesh: &Mesh, send: Send) -> Option<Answer> {
     let Ok(sender) = mesh.sender(booth.name_of(send.to)?.as_str()) else {
         return send.report.then_some(Answer::Sent(Outcome::Rejected(Rejected::ShuttingDown)));
     };
-    let options = SendOptions { deadline: Some(send.deadline), ..SendOptions::default() };
+    let options = SendOptions { client: send.to_client, from_client: send.from_client, deadline: Some(send.deadline) };
     if !send.report {
         // Nobody is told what becomes of it, not even that the node is over.
         let _ = sender.post_with(send.payload, options).await;

@@ -17,6 +17,8 @@ pub enum Unsupported {
     DialsInPauses,
     /// Shells wake up for nothing when a socket does, never at a time of their own.
     SpuriousTimers,
+    /// The application takes the messages of all its clients out of one queue, so none of them can be stuck alone.
+    StuckClients,
 }
 
 impl fmt::Display for Unsupported {
@@ -26,6 +28,7 @@ impl fmt::Display for Unsupported {
             Self::TornWrites => "writes that a crash tears: memory takes no time",
             Self::DialsInPauses => "dials that stand still in a pause: their timers go on",
             Self::SpuriousTimers => "wake-ups for nothing without a socket",
+            Self::StuckClients => "clients that are stuck: one queue is for all of them",
         })
     }
 }
@@ -34,12 +37,13 @@ impl fmt::Display for Unsupported {
 #[must_use]
 pub fn unsupported(scenario: &Scenario) -> Vec<Unsupported> {
     let any_fault = |wanted: fn(&Fault) -> bool| scenario.faults.iter().any(|timed| wanted(&timed.fault));
-    let single = |op: &Op| matches!(op, Op::Send { .. });
+    let single = |op: &Op| matches!(op, Op::Send { .. } | Op::SendToClient { .. } | Op::Client { .. });
     let all = [
         (Unsupported::RequestDeadlines, scenario.workload.iter().any(|timed| !single(&timed.op))),
         (Unsupported::TornWrites, any_fault(|fault| matches!(fault, Fault::Crash { .. }))),
         (Unsupported::DialsInPauses, any_fault(|fault| matches!(fault, Fault::Pause { .. }))),
         (Unsupported::SpuriousTimers, scenario.network.options.spurious_wakes_per_mille > 0),
+        (Unsupported::StuckClients, any_fault(|fault| matches!(fault, Fault::StuckClient { .. }))),
     ];
     all.into_iter().filter_map(|(what, is_there)| is_there.then_some(what)).collect()
 }

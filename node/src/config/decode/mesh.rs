@@ -53,7 +53,7 @@ fn network_name(text: &str) -> Result<String, scalar::Wrong> {
 
 fn listeners(items: &[Tree], reader: &mut Reader<'_>) -> Vec<(Listen, Span)> {
     let mut found: Vec<(Listen, Span)> = Vec::new();
-    for item in no_more_than(LIST_MAX, items, "mesh.listen", reader) {
+    for item in section::no_more_than(LIST_MAX, items, "mesh.listen", reader) {
         let Some(listen) = section::scalar(item, "mesh.listen", reader, scalar::listen) else { continue };
         match found.iter().find(|(other, _)| other.addr == listen.addr && listen.addr.port() != 0) {
             Some((_, first)) => reader.report(twice("this address", item.span, *first)),
@@ -66,7 +66,7 @@ fn listeners(items: &[Tree], reader: &mut Reader<'_>) -> Vec<(Listen, Span)> {
 fn peers(items: &[Tree], node: &Node, reader: &mut Reader<'_>) -> Vec<Connect> {
     let mut found = Vec::new();
     let mut seen = BTreeMap::new();
-    for item in no_more_than(LIST_MAX, items, "mesh.connect", reader) {
+    for item in section::no_more_than(LIST_MAX, items, "mesh.connect", reader) {
         let Some(mut section) = Section::item(item, "mesh.connect[]", reader) else { continue };
         let id = section.read(reader, "id", scalar::node_name);
         let had_url = item.get("url").is_some();
@@ -106,14 +106,14 @@ fn auth(
         Some(false) | None => Weak::Refused,
     };
     let items = section.list(reader, "tokens");
-    let tokens = no_more_than(PSKS_MAX, items, "mesh.auth.tokens", reader);
+    let tokens = section::no_more_than(PSKS_MAX, items, "mesh.auth.tokens", reader);
     let tokens = tokens.iter().filter_map(|item| secret(item, "mesh.auth.tokens[]", weak, reader)).collect();
     let ids = section.list(reader, "allow_ids");
-    let ids = no_more_than(LIST_MAX, ids, "mesh.auth.allow_ids", reader);
+    let ids = section::no_more_than(LIST_MAX, ids, "mesh.auth.allow_ids", reader);
     let ids: Vec<_> =
         ids.iter().filter_map(|item| section::scalar(item, "mesh.auth.allow_ids", reader, pattern)).collect();
     let ips = section.list(reader, "allow_ips");
-    let ips = no_more_than(LIST_MAX, ips, "mesh.auth.allow_ips", reader);
+    let ips = section::no_more_than(LIST_MAX, ips, "mesh.auth.allow_ips", reader);
     let allow_ips =
         ips.iter().filter_map(|item| section::scalar(item, "mesh.auth.allow_ips", reader, scalar::network)).collect();
     match mode {
@@ -184,16 +184,6 @@ fn tls(mut section: Section<'_>, listen: &[(Listen, Span)], connect: &[Connect],
     }
     section.finish(reader);
     Tls { cert, key, ca }
-}
-
-/// The items that are read. A list with more of them is an error: nothing is left out silently.
-fn no_more_than<'n>(most: usize, items: &'n [Tree], path: &str, reader: &mut Reader<'_>) -> &'n [Tree] {
-    let (read, rest) = items.split_at(most.min(items.len()));
-    if let Some(first) = rest.first() {
-        let what = format!("`{path}` has {} entries", items.len());
-        reader.report(Diagnostic::error(Code::E0109, what).at(first.span).label(format!("at most {most}")).hidden());
-    }
-    read
 }
 
 fn twice(what: &str, at: Span, first: Span) -> Diagnostic {

@@ -1,6 +1,7 @@
 //! From the tree to a [`Config`], gathering every error on the way.
 
 mod admin;
+mod api;
 mod link;
 mod log;
 mod mesh;
@@ -45,11 +46,12 @@ pub(super) fn config(root: &Node, reader: &mut Reader<'_>) -> Config {
     let node = node::decode(section.section(reader, "node"), reader);
     let mesh = mesh::decode(section.section(reader, "mesh"), &node, reader);
     let messaging = messaging::decode(section.section(reader, "messaging"), reader);
+    let api = api::decode(section.section(reader, "api"), reader);
     let admin = admin::decode(section.section(reader, "admin"), reader);
     let control = admin::decode_control(section.section(reader, "control"), reader);
     let log = log::decode(section.section(reader, "log"), reader);
     section.finish(reader);
-    Config { node, mesh, messaging, admin, control, log }
+    Config { node, mesh, messaging, api, admin, control, log }
 }
 
 fn version(section: &mut Section<'_>, root: &Node, reader: &mut Reader<'_>) {

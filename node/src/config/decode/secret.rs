@@ -25,8 +25,10 @@ const PUBLISHED: &str = "default_token";
 /// What becomes of a secret that can be guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Weak {
-    /// It is an error.
+    /// It is an error, unless the file says otherwise.
     Refused,
+    /// It is an error, whatever the file says.
+    Never,
     /// It is a warning.
     Allowed,
 }
@@ -60,6 +62,7 @@ pub(super) fn secret(node: &Node, path: &str, weak: Weak, reader: &mut Reader<'_
     if let Some((code, what)) = weakness {
         let diagnostic = match weak {
             Weak::Allowed => Diagnostic::warning(code, what).help("make one with `node token create`"),
+            Weak::Never => Diagnostic::error(Code::E0127, what).help("make one with `node token create --file PATH`"),
             Weak::Refused => Diagnostic::error(Code::E0127, what).help(
                 "make one with `node token create --file PATH`; or keep this one with `mesh.auth.allow_weak_tokens: true`",
             ),

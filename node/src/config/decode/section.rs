@@ -156,6 +156,16 @@ pub(super) fn scalar<T>(
     }
 }
 
+/// The items that are read. A list with more of them is an error: nothing is left out silently.
+pub(super) fn no_more_than<'n>(most: usize, items: &'n [Node], path: &str, reader: &mut Reader<'_>) -> &'n [Node] {
+    let (read, rest) = items.split_at(most.min(items.len()));
+    if let Some(first) = rest.first() {
+        let what = format!("`{path}` has {} entries", items.len());
+        reader.report(Diagnostic::error(Code::E0109, what).at(first.span).label(format!("at most {most}")).hidden());
+    }
+    read
+}
+
 /// The key that looks most like `key`, if any looks like it at all.
 pub(crate) fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     let close = |other: &&str| {

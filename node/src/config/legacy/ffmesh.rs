@@ -1,7 +1,7 @@
 //! FFMesh's node file: `node_id`, `proxies`, `quic`. Its links are QUIC, which does not exist here yet, so nothing but
 //! the name comes over; the node starts, says what is missing, and is ready for `--join`.
 
-use super::build::{Absent, items, others, scalar, section, text};
+use super::build::{Absent, items, list, others, scalar, section, text};
 use crate::config::text::Node;
 
 pub(super) fn convert(tree: &Node, absent: &mut Absent) -> Node {
@@ -27,5 +27,8 @@ pub(super) fn convert(tree: &Node, absent: &mut Absent) -> Node {
     // FFMesh has no shared secret. Without listeners, nobody can use that.
     let auth = section([("mode", Some(scalar("open", span)))], span);
     let mesh = section([("auth", Some(auth))], span);
-    section([("version", Some(scalar("1", span))), ("node", Some(node)), ("mesh", Some(mesh))], span)
+    // Nor has it an API.
+    let api = section([("listen", Some(list(Vec::new(), span)))], span);
+    let version = Some(scalar("1", span));
+    section([("version", version), ("node", Some(node)), ("mesh", Some(mesh)), ("api", Some(api))], span)
 }

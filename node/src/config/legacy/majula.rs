@@ -41,15 +41,31 @@ pub(super) fn convert(tree: &Node, found: &mut Vec<Diagnostic>, absent: &mut Abs
         span,
     );
     let node = section([("id", tree.get("node_id").cloned())], span);
-    section([("version", Some(scalar("1", span))), ("node", Some(node)), ("mesh", Some(mesh))], span)
+    let api = Some(api(tree, absent));
+    section([("version", Some(scalar("1", span))), ("node", Some(node)), ("mesh", Some(mesh)), ("api", api)], span)
+}
+
+/// Its servers listen at every address of the machine and ask nobody for a token: old clients have none to show.
+fn api(tree: &Node, absent: &mut Absent) -> Node {
+    let servers = items(tree.get("majula_servers"));
+    let mut listen = Vec::new();
+    for server in servers {
+        match server.get("port").and_then(|port| Some((number(port)?, port.span))) {
+            Some((port, span)) => listen.push(scalar(format!("0.0.0.0:{port}"), span)),
+            None => absent.add(server.span, "an entry of `majula_servers` without a `port`"),
+        }
+    }
+    let span = tree.get("majula_servers").map_or(tree.span, |servers| servers.span);
+    let as_it_was =
+        section([("token", Some(scalar("optional", span))), ("get_changes_state", Some(scalar("true", span)))], span);
+    section([("listen", Some(list(listen, span))), ("majula", Some(as_it_was))], span)
 }
 
 /// Everything around the channels: nothing of it exists yet.
 fn surroundings(tree: &Node, absent: &mut Absent) {
-    for entry in others(tree, &["node_id", "token", "channels"]) {
+    for entry in others(tree, &["node_id", "token", "channels", "majula_servers"]) {
         let span = entry.key_span;
         match entry.key.as_str() {
-            "majula_servers" => absent.add(span, "`majula_servers`: the HTTP and WebSocket API is not available yet"),
             "signaling_server" => {
                 if entry.value.get("enabled").and_then(text) == Some("true") {
                     absent.add(span, "`signaling_server`: NAT traversal is not available yet");

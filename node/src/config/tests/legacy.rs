@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{codes, loaded};
 use crate::{
-    config::{AuthMode, Scheme},
+    config::{AuthMode, MajulaToken, Scheme},
     errors::{Code, Lang},
 };
 
@@ -54,7 +54,7 @@ raft:
 fn a_majula_file_runs_unchanged() {
     let loaded = loaded(MAJULA, &[], &[]);
     assert_eq!(loaded.errors(), 0, "{}", loaded.text(Lang::En));
-    assert_eq!(codes(&loaded), [Code::W0113, Code::W0201]);
+    assert_eq!(codes(&loaded), [Code::W0113, Code::W0201, Code::W0202]);
     let config = &loaded.config;
     assert_eq!(config.node.id.as_ref().unwrap().as_str(), "kiln");
     assert_eq!(config.mesh.auth.tokens[0].expose(), "default_token");
@@ -63,19 +63,21 @@ fn a_majula_file_runs_unchanged() {
     assert_eq!((config.mesh.listen[0].scheme, config.mesh.listen[0].addr.port()), (Scheme::Tcp, 29_090));
     assert_eq!(config.mesh.connect[0].url, "tcp://localhost:29091");
     assert_eq!(config.mesh.link.dead_after, Duration::from_secs(10));
+    assert_eq!(config.api.listen, ["0.0.0.0:18080".parse().unwrap()]);
+    assert_eq!((config.api.majula.token, config.api.majula.get_changes_state), (MajulaToken::Optional, true));
     assert_eq!((config.mesh.link.send_queue, config.mesh.link.accepts_per_sec), (1_000, 5));
 }
 
 #[test]
 fn a_short_token_of_a_majula_file_is_a_warning() {
     let loaded = loaded(&MAJULA.replace("default_token", "hunter2"), &[], &[]);
-    assert_eq!(codes(&loaded), [Code::W0113, Code::W0110, Code::W0111]);
+    assert_eq!(codes(&loaded), [Code::W0113, Code::W0110, Code::W0111, Code::W0202]);
 }
 
 #[test]
 fn what_a_majula_file_does_not_get_is_one_warning() {
     let text = loaded(MAJULA, &[], &[]).text(Lang::En);
-    for part in ["`signaling_server`", "`majula_servers`", "`kcp`", "`raft`"] {
+    for part in ["`signaling_server`", "`kcp`", "`raft`"] {
         assert_eq!(text.matches(part).count(), 1, "{part} in\n{text}");
     }
     assert_eq!(text.matches("warning[W0113]").count(), 1, "{text}");
@@ -110,6 +112,7 @@ quic:
     assert_eq!(codes(&loaded), [Code::W0112, Code::W0113]);
     assert_eq!(loaded.config.node.id.as_ref().unwrap().as_str(), "c0ffee0001");
     assert_eq!((loaded.config.mesh.auth.mode, loaded.config.mesh.listen.len()), (AuthMode::Open, 0));
+    assert!(loaded.config.api.listen.is_empty(), "it had no API, and gets none");
     let shown = loaded.text(Lang::En);
     for part in ["proxy `intranet`", "upstream `c0ffee0002`", "`quic.listen_port`"] {
         assert_eq!(shown.matches(part).count(), 1, "{part} in\n{shown}");

@@ -1,5 +1,6 @@
 //! The whole way from text to configuration.
 
+mod api;
 mod files;
 mod legacy;
 

@@ -275,12 +275,36 @@ pub(super) const ENTRIES: &[Entry] = &[
         Code::E0127,
         ["the token can be guessed", "令牌可以被猜出"],
         [
-            "It has less than 16 characters, or is one that everybody knows. Whoever guesses it is a member of the mesh.",
-            "令牌少于 16 个字符，或是人人皆知的令牌。猜出它的人就是网络的成员。",
+            "It has less than 16 characters, or is one that everybody knows. Whoever guesses it is let in.",
+            "令牌少于 16 个字符，或是人人皆知的令牌。猜出它的人即可进入。",
         ],
         [
             "Make one with `node token create --file PATH` and give it to every node. `mesh.auth.allow_weak_tokens: true` keeps this one.",
             "用 `node token create --file 路径` 生成，并配置到每个节点。`mesh.auth.allow_weak_tokens: true` 可保留现有令牌。",
+        ],
+    ),
+    entry(
+        Code::E0128,
+        ["an open API must stay on this machine", "无令牌的 API 只能在本机"],
+        [
+            "The API listens where other machines reach it, and no token is configured: anybody could use the mesh.",
+            "API 监听在其他机器可达的地址，却没有配置令牌：任何人都能使用网络。",
+        ],
+        [
+            "Add an entry to `api.tokens`, or listen on 127.0.0.1 only.",
+            "在 `api.tokens` 中添加一项，或只监听 127.0.0.1。",
+        ],
+    ),
+    entry(
+        Code::E0129,
+        ["not a permission", "不是权限"],
+        [
+            "A permission is a verb, or a verb and a pattern: `send`, `send:db-*`, `publish:orders.>`; `*` is everything.",
+            "权限是动词，或动词加模式：`send`、`send:db-*`、`publish:orders.>`；`*` 表示全部。",
+        ],
+        [
+            "The verbs are read, send, broadcast, receive, publish, subscribe, call and serve.",
+            "动词有 read、send、broadcast、receive、publish、subscribe、call、serve。",
         ],
     ),
     entry(

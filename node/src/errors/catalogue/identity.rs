@@ -103,4 +103,16 @@ pub(super) const ENTRIES: &[Entry] = &[
             "用 `node token create` 生成一个随机令牌，并配置到网络中的每个节点。",
         ],
     ),
+    entry(
+        Code::W0202,
+        ["the API asks for no token", "API 不要求令牌"],
+        [
+            "Whoever reaches the listener may send and receive through `/majula`, as it was with Majula itself.",
+            "任何能访问该监听地址的人都可通过 `/majula` 收发消息，与 Majula 本身相同。",
+        ],
+        [
+            "Set `api.majula.token: required` and give every program a token of `api.tokens`, or listen on 127.0.0.1.",
+            "设置 `api.majula.token: required` 并给每个程序一个 `api.tokens` 令牌，或只监听 127.0.0.1。",
+        ],
+    ),
 ];

@@ -1,5 +1,6 @@
 //! What every code means: title, cause and remedy, in every language. Compiled in, so `node explain` needs nothing else.
 
+mod api;
 mod bench;
 mod config;
 mod delivery;
@@ -57,7 +58,9 @@ impl Code {
 }
 
 fn families() -> impl Iterator<Item = &'static Entry> {
-    [config::ENTRIES, identity::ENTRIES, running::ENTRIES, delivery::ENTRIES, bench::ENTRIES].into_iter().flatten()
+    [config::ENTRIES, identity::ENTRIES, running::ENTRIES, delivery::ENTRIES, bench::ENTRIES, api::ENTRIES]
+        .into_iter()
+        .flatten()
 }
 
 #[cfg(test)]

@@ -166,3 +166,36 @@ fn a_hub_passes_on_questions_in_bounded_steps() {
     assert_eq!(adverts, [(200, 1_024), (201, 1_024), (202, 451)]);
     assert_eq!((finds, links), (vec![(202, 573), (203, 1_024), (204, 1_024), (205, 327)], 2_498));
 }
+
+#[test]
+fn who_comes_back_has_no_more_than_before() {
+    let mut bench = between_two();
+    for _ in 0..SIGNATURES_BURST {
+        assert!(router(&mut bench).neighbours.may_check(ms(1), link(1)));
+    }
+    bench.handle(ms(2), Event::LinkDown { link: link(1) });
+    bench.handle(ms(3), Event::LinkUp { link: link(11), peer: addr(1), cost: 1 });
+    assert!(router(&mut bench).neighbours.may_check(ms(3), link(11)));
+    assert!(router(&mut bench).neighbours.may_check(ms(3), link(11)));
+    assert!(!router(&mut bench).neighbours.may_check(ms(3), link(11)), "two milliseconds, two signatures");
+}
+
+#[test]
+fn a_neighbour_is_sent_no_more_adverts_than_it_checks() {
+    let mut bench = between_two();
+    let mut to_two = Vec::new();
+    let mut note = |effect: Effect| match effect {
+        Effect::Send { link: over, frame } if over == link(2) && frame.kind == Kind::Advert => {
+            let advert = Advert::parse(frame.body).unwrap();
+            to_two.extend((advert.addr() == addr(10)).then(|| advert.version().1));
+        }
+        _ => {}
+    };
+    // One origin speaks far too often: its newest advert goes on when there is room, the others never do.
+    router(&mut bench).neighbours.spend_sending(ms(1), link(2), SIGNATURES_BURST as usize / 10 * 9);
+    for seq in 1..=500 {
+        bench.handle(ms(1), arrives(link(1), &signed(10, (1, seq), &[]))).into_iter().for_each(&mut note);
+    }
+    bench.run_until(ms(1_001)).into_iter().for_each(|(_, effect)| note(effect));
+    assert_eq!(to_two, [500]);
+}

@@ -133,7 +133,7 @@ const fn refusal(why: CallRefusal) -> Completion {
         CallRefusal::TooManyCalls => Completion::Overloaded(Overload::TooManyCalls),
         CallRefusal::TooManyKeys => Completion::Overloaded(Overload::TooManyKeys),
         CallRefusal::ShuttingDown => Completion::Overloaded(Overload::ShuttingDown),
-        CallRefusal::Malformed => Completion::Rejected(Rejected::Forbidden),
+        CallRefusal::Malformed => Completion::Rejected(Rejected::Other(why as u8)),
     }
 }
 

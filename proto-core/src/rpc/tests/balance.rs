@@ -34,16 +34,32 @@ fn a_refused_call_goes_on_with_the_time_that_is_left() {
 }
 
 #[test]
-fn what_the_transport_refuses_goes_on_and_what_it_does_not_know_of_does_not() {
+fn what_the_transport_refuses_goes_on() {
     let mut me = two_providers();
     let (_, effects) = call(&mut me, at(0), 1, balanced(1_000));
     let first = reports(&effects)[0];
     let effects = me.handle(at(1), Event::Sent { id: first, outcome: Outcome::Rejected(Rejected::ReceiverBusy) });
     assert_eq!(receivers(&effects), [addr("b")]);
-    let second = reports(&effects)[0];
     assert_eq!(me.handle(at(2), Event::Sent { id: first, outcome: Outcome::Unknown }), [], "that try is over");
-    let effects = me.handle(at(3), Event::Sent { id: second, outcome: Outcome::Unknown });
-    assert_eq!(ended(&effects), [(1, Completion::PeerRestarted)]);
+    let second = reports(&effects)[0];
+    me.handle(at(3), Event::Sent { id: second, outcome: Outcome::Delivered });
+    let effects = untimed(me.run_until(at(1_000)));
+    assert_eq!(ended(&effects), [(1, Completion::Timeout(Progress::Delivered))]);
+}
+
+#[test]
+fn what_may_have_run_does_not_go_on() {
+    let mut me = two_providers();
+    let (_, effects) = call(&mut me, at(0), 1, balanced(1_000));
+    let effects = me.handle(at(3), Event::Sent { id: reports(&effects)[0], outcome: Outcome::Unknown });
+    assert_eq!((receivers(&effects), ended(&effects)), (std::vec![], std::vec![(1, Completion::PeerRestarted)]));
+    let (id, _) = call(&mut me, at(4), 2, balanced(1_000));
+    let lost = v1::Call::Lost { call: id.0, why: v1::CallLoss::HandlerGone };
+    let effects = me.handle(at(5), received("a", lost, ""));
+    assert_eq!(
+        (receivers(&effects), ended(&effects)),
+        (std::vec![], std::vec![(2, Completion::Lost(Loss::HandlerGone))])
+    );
 }
 
 #[test]

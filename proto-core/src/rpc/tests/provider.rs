@@ -221,13 +221,16 @@ fn whoever_has_the_least_to_do_serves_what_is_for_the_node() {
 #[test]
 fn one_caller_cannot_take_every_place() {
     let mut me = serving(16_384, 4_096);
+    let mut last = None;
     for call in 1..=16_384 {
-        assert_eq!(invoked(&ask(&mut me, at(0), call, 1_000)).len(), 1);
+        last = Some(invocation(&ask(&mut me, at(0), call, 1_000)));
     }
     let effects = ask(&mut me, at(0), 16_385, 1_000);
     assert_eq!(sent(&effects)[0].1, v1::Call::Refused { call: 16_385, why: v1::CallRefusal::TooManyCalls, load: 0 });
     let other = me.handle(at(0), received("b", v1::Call::Request(request(1, 1_000)), ""));
     assert_eq!(other, [], "another's waits its turn");
+    done(&mut me, at(1), last.unwrap(), "2");
+    assert_eq!(ask(&mut me, at(1), 16_386, 1_000), [], "one was answered, so one more may wait");
 }
 
 #[test]

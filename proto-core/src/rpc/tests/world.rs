@@ -31,7 +31,7 @@ struct Node {
 #[derive(Debug)]
 enum Later {
     Arrive { from: usize, from_life: Incarnation, to: usize, to_life: Incarnation, header: Head, body: Bytes },
-    Report { node: usize, life: Incarnation, id: u64, outcome: Outcome },
+    Report { node: usize, life: Incarnation, to: usize, id: u64, outcome: Outcome },
     Answer { node: usize, life: Incarnation, invocation: InvocationId },
 }
 
@@ -144,10 +144,24 @@ impl World {
         self.nodes[node] = Node { bench, life };
         self.handlers.retain(|(at, ..), _| *at != node);
         self.caps.retain(|(at, _), _| *at != node);
+        self.lose_track(node);
         for other in 0..NAMES.len() {
             if other != node {
                 self.tell(other, Event::Unreachable { node: addr(NAMES[node]) });
                 self.introduce(node, other);
+            }
+        }
+    }
+
+    /// Nobody learns any more what became of what was sent to a node, unless it was refused.
+    fn lose_track(&mut self, of: usize) {
+        let now = self.now;
+        let moved = self.later.extract_if(.., |_, later| {
+            matches!(later, Later::Report { to, outcome: Outcome::Delivered | Outcome::Unknown, .. } if *to == of)
+        });
+        for later in moved.map(|(_, later)| later).collect::<Vec<_>>() {
+            if let Later::Report { node, life, to, id, .. } = later {
+                self.put_off(now, Later::Report { node, life, to, id, outcome: Outcome::Unknown });
             }
         }
     }
@@ -262,7 +276,7 @@ impl World {
                     self.effect(to, effect);
                 }
             }
-            Later::Report { node, life, id, outcome } => {
+            Later::Report { node, life, to: _, id, outcome } => {
                 if self.nodes[node].life == life {
                     self.tell(node, Event::Sent { id, outcome });
                 }
@@ -398,7 +412,7 @@ impl World {
                 (false, true) => (self.now + deadline, Outcome::Unknown),
                 (false, false) => (arrival + delay, Outcome::Delivered),
             };
-            self.put_off(due, Later::Report { node: from, life: from_life, id, outcome });
+            self.put_off(due, Later::Report { node: from, life: from_life, to, id, outcome });
         }
     }
 }

@@ -1,0 +1,289 @@
+//! The life of one WebSocket client, in one task, whatever it speaks.
+//!
+//! It may have to show a token first ([`ENTER_TIME`]); then it is present as a client of the node. From there on its
+//! messages are taken as they come, what it asks for runs beside each other ([`UNDER_WAY_MAX`] requests; then it is not
+//! read until one is answered), and answers and messages for it wait in its bounded queue. It ends when the client leaves,
+//! falls silent, does not keep up, sends too much, or when the node drains; where the client can know, it is told why.
+
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::extract::ws::WebSocket;
+use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use io_tokio::Message;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    Api,
+    auth::Caller,
+    clients::{Client, Present},
+    limits::Bucket,
+    outbox::Overflow,
+    problem::ApiError,
+    server::Slot,
+    socket::{Frame, Silence, Socket},
+};
+
+/// Requests of one client that are under way.
+const UNDER_WAY_MAX: usize = 64;
+/// Time in which a client must have shown a token.
+const ENTER_TIME: Duration = Duration::from_secs(10);
+/// Messages that are taken for a client before anything else gets its turn.
+const MESSAGES_AT_ONCE: usize = 256;
+
+/// What a surface makes of the talk.
+pub(super) trait Language: Send {
+    /// What a message of the client calls for.
+    fn heard(&mut self, text: &str) -> Said;
+
+    /// What to say to a message that is no text.
+    fn binary(&mut self) -> Said;
+
+    /// A message for the client, in its words.
+    fn message(&mut self, message: &Message) -> String;
+
+    /// Makes the client present, now that it has shown a token; and what to say about it.
+    fn enter(&mut self, caller: Caller) -> BoxFuture<'static, Result<Present, ApiError>>;
+
+    /// The client is present, or is not.
+    fn entered(&mut self, result: Result<&Client, ApiError>) -> String;
+
+    /// The last words, and the code and reason that the socket is closed with.
+    fn farewell(&mut self, why: Farewell) -> (Option<String>, u16, &'static str);
+}
+
+/// What a message of the client calls for.
+pub(super) enum Said {
+    /// Nothing.
+    Nothing,
+    /// An answer.
+    Reply(String),
+    /// An answer that takes its time.
+    Later(BoxFuture<'static, Option<String>>),
+    /// The client has shown a token.
+    Enter(Caller),
+    /// The end.
+    Leave(Farewell),
+}
+
+/// Why a talk ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Farewell {
+    /// The client said so.
+    Quit,
+    /// The node drains.
+    Draining,
+    /// It answers no ping.
+    Silent,
+    /// It does not keep up.
+    Slow,
+    /// It sends too much.
+    TooFast,
+    /// It sent a message that is too large.
+    TooLarge,
+    /// It has shown no valid token.
+    Unknown,
+    /// Another client of its name has come.
+    Replaced,
+}
+
+/// One client.
+pub(super) struct Talk<L> {
+    socket: Socket,
+    language: L,
+    present: Option<Present>,
+    under_way: FuturesUnordered<BoxFuture<'static, Option<String>>>,
+    bucket: Bucket,
+    largest: usize,
+    draining: watch::Receiver<bool>,
+}
+
+/// What happens next.
+enum Next {
+    Frame(Frame),
+    Message(Message),
+    /// The node is over.
+    Over,
+    Answered(Option<String>),
+    Due,
+    Draining,
+    Replaced,
+}
+
+/// What goes on.
+type Goes = Result<(), Farewell>;
+
+impl<L: Language> Talk<L> {
+    /// Takes a socket over. Without `present`, a token must be shown first.
+    pub(super) fn new(api: &Arc<Api>, ws: WebSocket, language: L, present: Option<Present>) -> Self {
+        Self {
+            socket: Socket::new(ws, api.config.slow_client),
+            language,
+            present,
+            under_way: FuturesUnordered::new(),
+            bucket: Bucket::new(api.config.limits.messages_per_sec, Instant::now()),
+            largest: api.config.limits.message,
+            draining: api.draining.subscribe(),
+        }
+    }
+
+    /// Talks until the end.
+    pub(super) async fn run(mut self, hello: Option<String>) {
+        let why = self.talk(hello).await;
+        // Whoever has the same name next must not wait for the last words.
+        drop(self.present.take());
+        let Some(why) = why else { return };
+        let (last, code, reason) = self.language.farewell(why);
+        self.socket.close(last, code, reason).await;
+    }
+
+    /// Answers with why it ends; `None`: the client is gone.
+    async fn talk(&mut self, hello: Option<String>) -> Option<Farewell> {
+        let enter_by = self.present.is_none().then(|| Instant::now() + ENTER_TIME);
+        let due = |socket: &Socket, present: bool| match enter_by.filter(|_| !present) {
+            Some(by) => by.min(socket.due()),
+            None => socket.due(),
+        };
+        let mut timer = pin!(sleep_until(due(&self.socket, self.present.is_some())));
+        let mut goes = hello.map_or(Ok(()), |hello| self.say(hello));
+        loop {
+            if let Err(why) = goes {
+                return Some(why);
+            }
+            let next = tokio::select! {
+                next = self.next() => next,
+                () = &mut timer => Next::Due,
+            };
+            goes = match next {
+                Next::Frame(Frame::Gone) | Next::Over => return None,
+                Next::Frame(Frame::Text(text)) => self.heard(&text).await,
+                Next::Frame(Frame::Binary) => {
+                    let said = self.language.binary();
+                    self.answer(said).await
+                }
+                Next::Message(message) => self.messages(message),
+                Next::Answered(answer) => answer.map_or(Ok(()), |answer| self.say(answer)),
+                Next::Draining => Err(Farewell::Draining),
+                Next::Replaced => Err(Farewell::Replaced),
+                Next::Due => {
+                    let now = Instant::now();
+                    let silence = self.socket.look(now);
+                    timer.as_mut().reset(due(&self.socket, self.present.is_some()));
+                    match silence {
+                        Silence::Dead => Err(Farewell::Silent),
+                        Silence::Fine if self.present.is_none() && enter_by.is_some_and(|by| by <= now) => {
+                            Err(Farewell::Unknown)
+                        }
+                        Silence::Fine => Ok(()),
+                    }
+                }
+            };
+        }
+    }
+
+    async fn next(&mut self) -> Next {
+        let Self { socket, present, under_way, draining, .. } = self;
+        let read = under_way.len() < UNDER_WAY_MAX;
+        let client = present.as_ref().map(|present| Arc::clone(&present.client));
+        let message = async {
+            match present {
+                Some(present) => present.incoming.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let replaced = async {
+            match &client {
+                Some(client) => client.replaced.notified().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            frame = socket.next(read) => Next::Frame(frame),
+            message = message => message.map_or(Next::Over, Next::Message),
+            Some(answer) = under_way.next(), if !under_way.is_empty() => Next::Answered(answer),
+            _ = draining.wait_for(|draining| *draining) => Next::Draining,
+            () = replaced => Next::Replaced,
+        }
+    }
+
+    async fn heard(&mut self, text: &str) -> Goes {
+        if text.len() > self.largest {
+            return Err(Farewell::TooLarge);
+        }
+        self.bucket.take(Instant::now()).map_err(|_| Farewell::TooFast)?;
+        let said = self.language.heard(text);
+        self.answer(said).await
+    }
+
+    async fn answer(&mut self, said: Said) -> Goes {
+        match said {
+            Said::Nothing => Ok(()),
+            Said::Reply(answer) => self.say(answer),
+            Said::Later(answer) => {
+                self.under_way.push(answer);
+                Ok(())
+            }
+            Said::Leave(why) => Err(why),
+            Said::Enter(caller) => self.enter(caller).await,
+        }
+    }
+
+    async fn enter(&mut self, caller: Caller) -> Goes {
+        if self.present.is_none() {
+            match self.language.enter(caller).await {
+                Ok(present) => self.present = Some(present),
+                Err(why) => {
+                    let answer = self.language.entered(Err(why));
+                    self.say(answer)?;
+                    return Ok(());
+                }
+            }
+        }
+        let Some(present) = &self.present else { return Ok(()) };
+        let answer = self.language.entered(Ok(&present.client));
+        self.say(answer)
+    }
+
+    /// Takes a message for the client, and those that are there besides.
+    fn messages(&mut self, first: Message) -> Goes {
+        let mut next = Some(first);
+        for _ in 0..MESSAGES_AT_ONCE {
+            let Some(message) = next else { break };
+            let text = self.language.message(&message);
+            self.say(text)?;
+            next = self.present.as_mut().and_then(|present| present.incoming.try_recv());
+        }
+        match next {
+            Some(message) => {
+                let text = self.language.message(&message);
+                self.say(text)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn say(&mut self, text: String) -> Goes {
+        self.socket.push(text).map_err(|Overflow| Farewell::Slow)?;
+        let missed = self.socket.take_missed();
+        if let (1.., Some(present)) = (missed, &self.present) {
+            present.missed(missed);
+        }
+        Ok(())
+    }
+}
+
+/// Who talks, as every surface needs to know.
+#[derive(Clone, Debug)]
+pub(super) struct Party {
+    /// The node's side.
+    pub(super) api: Arc<Api>,
+    /// The client's rights.
+    pub(super) caller: Caller,
+    /// The client's address.
+    pub(super) peer: SocketAddr,
+    /// Its place among the connections.
+    #[expect(dead_code, reason = "held, not read")]
+    pub(super) slot: Slot,
+}
