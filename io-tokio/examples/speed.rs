@@ -1,6 +1,8 @@
 //! How fast topics and calls are between two nodes on loopback, in one process.
 //!
 //! `cargo run --release -p io-tokio --example speed`
+#![allow(clippy::disallowed_methods, reason = "it measures real time")]
+#![allow(clippy::print_stdout, reason = "it tells what it measured")]
 
 use std::time::{Duration, Instant};
 

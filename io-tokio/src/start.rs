@@ -177,6 +177,7 @@ fn config(
     config.link.accepts_per_sec = Admission::ceiling(options.link.accepts_per_sec);
     config.route = options.route.clone();
     config.message = options.message.clone();
+    config.topics.history.clone_from(&options.history);
     if let Some(seed) = options.seed {
         config.seed = seed;
         // Another life must not use the keys of this one.

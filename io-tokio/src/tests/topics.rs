@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Duration};
 use proto_core::{
     error::Rejected,
     node::TopicEvent,
-    pubsub::{Ended, Policy, Publication},
+    pubsub::{Ended, HistoryRule, Pattern, Policy, Publication},
 };
 use tokio::time::{sleep, timeout};
 
 use super::mesh::{LONG, door, listening, options, reach, start};
 use crate::{
-    Event, HubEvent, Mesh, Notice, PublishError, PublishOptions, SubscribeError, SubscribeOptions, Subscription,
+    Event, HubEvent, Mesh, MeshOptions, Notice, PublishError, PublishOptions, SubscribeError, SubscribeOptions,
+    Subscription,
 };
 
 /// Two nodes that know of each other.
@@ -269,4 +270,27 @@ async fn values_travel_as_json() {
     a.publish("n", "no json").await.unwrap();
     assert_eq!(numbers.recv().await.unwrap().value.unwrap(), [1, 2]);
     assert!(numbers.recv().await.unwrap().value.is_err());
+}
+
+#[tokio::test]
+async fn a_subscriber_that_comes_back_goes_on_where_it_was() {
+    let rule = HistoryRule { pattern: Pattern::new("kept.>").unwrap(), messages: 5, bytes: 1 << 20, age: None };
+    let a = start(MeshOptions { history: vec![rule], ..options("a") }).await;
+    for number in 0..8_u32 {
+        a.publish("kept.n", number.to_le_bytes().to_vec()).await.unwrap();
+    }
+    a.publish_acked("kept.n", 8_u32.to_le_bytes().to_vec()).await.unwrap();
+    let mut late = a.subscribe_with("kept.n", SubscribeOptions::default().last(2)).await.unwrap();
+    assert_eq!(late.recovery().map(|recovery| recovery.replayed), Some(2));
+    let seen = next(&mut late).await;
+    assert_eq!((number(&seen), number(&*next(&mut late).await)), (7, 8));
+    drop(late);
+    a.publish_acked("kept.n", 9_u32.to_le_bytes().to_vec()).await.unwrap();
+    let since = SubscribeOptions::default().since([(seen.topic.clone(), seen.position.unwrap())]);
+    let mut back = a.subscribe_with("kept.n", since).await.unwrap();
+    assert_eq!(back.recovery().map(|recovery| (recovery.recovered, recovery.replayed)), Some((true, 2)));
+    a.publish("kept.n", 10_u32.to_le_bytes().to_vec()).await.unwrap();
+    for expected in 8..=10 {
+        assert_eq!(number(&*next(&mut back).await), expected);
+    }
 }
