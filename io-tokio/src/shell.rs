@@ -182,6 +182,10 @@ impl<N: Net, C: Clock> Shell<N, C> {
     ) -> Poll<bool> {
         // Sources that are always ready must not keep the runtime's other tasks from running.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        if self.state.topics.must_yield() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let now = self.now();
         let before = into.len();
         loop {
@@ -314,11 +318,13 @@ impl<N: Net, C: Clock> Shell<N, C> {
     fn poll_publications(&mut self, max: usize, into: &mut Vec<Input>) {
         // A share is left to the other sources, however fast the application publishes.
         let max = max - max / 4;
+        let before = into.len();
         let pending = &mut self.state.pending;
         self.state.pacing.poll(&self.common.press, max, into, |receipt| match receipt {
             Some(receipt) => pending.track(receipt, None),
             None => Pending::NOBODY,
         });
+        self.state.topics.note_published(into.len() - before);
     }
 
     fn poll_orders(&mut self, max: usize, into: &mut Vec<Input>) {

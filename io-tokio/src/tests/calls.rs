@@ -344,3 +344,31 @@ async fn a_node_that_is_over_ends_its_handlers_and_calls() {
     drop(service);
     assert_eq!(timeout(LONG, told.recv()).await.unwrap(), None, "the handler's future is gone");
 }
+
+#[tokio::test]
+async fn a_service_runs_as_many_calls_at_once_as_it_said() {
+    let (a, b) = pair().await;
+    let (running, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let seen = Arc::clone(&most);
+    let handler = move |_| {
+        let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+        async move {
+            most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+            sleep(Duration::from_millis(5)).await;
+            running.fetch_sub(1, SeqCst);
+            Ok("done")
+        }
+    };
+    let few = ServeOptions::default().concurrency(3).queue(20);
+    let _service = a.serve_with("s", few, handler).await.unwrap();
+    let calls: Vec<_> = (0..40).map(|_| b.call("s", "").into_future()).collect();
+    let (mut done, mut refused) = (0, 0);
+    for call in calls {
+        match call.await {
+            Ok(_) => done += 1,
+            Err(CallError::Overloaded(_)) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!((done, refused, seen.load(SeqCst)), (23, 17, 3));
+}

@@ -100,6 +100,49 @@ fn publications_and_calls_cross_a_simulated_network_before_and_after_a_partition
 }
 
 #[test]
+fn a_node_that_takes_nothing_holds_publishers_up_only_for_a_moment() {
+    const COUNT: u32 = 100_000;
+    let mut sim = turmoil::Builder::new()
+        .rng_seed(13)
+        .epoch(std::time::UNIX_EPOCH)
+        .simulation_duration(Duration::from_secs(120))
+        .build();
+    sim.host("a", || async {
+        let mesh = start(options("a", 1).listen("tcp://0.0.0.0:9000")).await;
+        let mut all = mesh.subscribe("n").await?;
+        while all.recv().await.is_some() {}
+        Ok(())
+    });
+    sim.client("b", async {
+        let peer = Peer { name: None, endpoints: vec![Endpoint::new("tcp://a:9000")], cost: 0 };
+        let mesh = start(MeshOptions { peers: vec![peer], ..options("b", 2) }).await;
+        while mesh.publish_acked("n", "is anybody there?").await?.nodes == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let all = crate::SubscribeOptions::default().queue(COUNT as usize, 1 << 30);
+        let mut here = mesh.subscribe_with("n", all).await?;
+        let publisher = mesh.publisher("n")?;
+        turmoil::partition("a", "b");
+        let begin = tokio::time::Instant::now();
+        let publishing = tokio::spawn(async move {
+            for number in 0..COUNT {
+                publisher.publish(number.to_le_bytes().to_vec()).await.unwrap();
+            }
+        });
+        for number in 0..COUNT {
+            assert_eq!(here.recv().await.map(|said| said.payload.to_vec()), Some(number.to_le_bytes().to_vec()));
+        }
+        publishing.await?;
+        let taken = begin.elapsed();
+        assert!(taken >= Duration::from_millis(250), "the way is waited for: {taken:?}");
+        assert!(taken < Duration::from_secs(2), "but not for long: {taken:?}");
+        assert_eq!(mesh.topics().await?.slow_nodes.len(), 1);
+        Ok(())
+    });
+    sim.run().unwrap();
+}
+
+#[test]
 fn messages_cross_a_simulated_network_before_and_after_a_partition() {
     let mut sim = turmoil::Builder::new()
         .rng_seed(7)
