@@ -88,11 +88,14 @@ pub enum TryPostError {
 }
 
 /// Why something was not published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublishError {
     /// The topic is none.
     #[error(transparent)]
     BadTopic(#[from] BadTopic),
+    /// What should be published cannot be written as JSON.
+    #[error("no JSON: {0}")]
+    NoJson(String),
     /// There was no room for another publication, for as long as this one may take.
     #[error("too many publications wait to go out")]
     Busy,

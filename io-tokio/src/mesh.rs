@@ -43,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) common: Arc<Common>,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) deadline: Duration,
+    pub(crate) max_payload: usize,
 }
 
 /// What became of a message to several receivers.

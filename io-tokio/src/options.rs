@@ -6,6 +6,7 @@ use proto_core::{
     id::NodeName,
     limits::MESSAGE_DEADLINE,
     node::{Endpoint, LinkConfig, MessageConfig, Peer, RouteConfig},
+    pubsub::HistoryRule,
     secure::{AWS_LC, Provider, Psk},
 };
 
@@ -46,6 +47,9 @@ pub struct MeshOptions {
     pub route: RouteConfig,
     /// Messages.
     pub message: MessageConfig,
+    /// Which topics this node keeps the last publications of, for subscribers that come late or come back. Of several rules
+    /// that match, the first counts.
+    pub history: Vec<HistoryRule>,
     /// Where the cryptography comes from.
     pub provider: &'static dyn Provider,
     /// Makes every random draw reproducible, identity and keys included. For simulations only; `None`: drawn from the
@@ -72,6 +76,7 @@ impl MeshOptions {
             link: LinkConfig { accepts_per_sec: ACCEPTS_PER_SEC, ..LinkConfig::default() },
             route: RouteConfig::default(),
             message: MessageConfig::default(),
+            history: Vec::new(),
             provider: AWS_LC,
             seed: None,
         }

@@ -7,7 +7,6 @@
 use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
-    mem,
     net::SocketAddr,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -46,8 +45,11 @@ use crate::{
 /// How many sources take turns in being asked first.
 const SOURCES: usize = 6;
 
-/// The substrate of one node.
+/// The substrate of one node. Dropped in this order: whoever learns that the node is over can start it again.
 pub(crate) struct Shell<N: Net, C: Clock> {
+    pub(crate) store: Store,
+    /// Held so that no other process uses the directory.
+    pub(crate) _data_dir: Option<DataDir>,
     pub(crate) clock: C,
     pub(crate) common: Arc<Common>,
     pub(crate) channels: Channels<N::Stream>,
@@ -55,12 +57,19 @@ pub(crate) struct Shell<N: Net, C: Clock> {
     pub(crate) listeners: JoinSet<()>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) arrivals: mpsc::Receiver<Arrival<N::Stream>>,
-    pub(crate) requests: mpsc::Receiver<Request>,
     pub(crate) egress: Egress,
-    pub(crate) store: Store,
-    /// Held so that no other process uses the directory.
-    pub(crate) _data_dir: Option<DataDir>,
     pub(crate) state: ShellState,
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) _end: End,
+}
+
+/// Tells the handles that the node is over, when it is dropped.
+pub(crate) struct End(pub(crate) Arc<Common>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// What the loop remembers from turn to turn.
@@ -173,6 +182,10 @@ impl<N: Net, C: Clock> Shell<N, C> {
     ) -> Poll<bool> {
         // Sources that are always ready must not keep the runtime's other tasks from running.
         let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        if self.state.topics.must_yield() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let now = self.now();
         let before = into.len();
         loop {
@@ -305,11 +318,13 @@ impl<N: Net, C: Clock> Shell<N, C> {
     fn poll_publications(&mut self, max: usize, into: &mut Vec<Input>) {
         // A share is left to the other sources, however fast the application publishes.
         let max = max - max / 4;
+        let before = into.len();
         let pending = &mut self.state.pending;
         self.state.pacing.poll(&self.common.press, max, into, |receipt| match receipt {
             Some(receipt) => pending.track(receipt, None),
             None => Pending::NOBODY,
         });
+        self.state.topics.note_published(into.len() - before);
     }
 
     fn poll_orders(&mut self, max: usize, into: &mut Vec<Input>) {
@@ -382,7 +397,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
         match event {
             TopicEvent::Slow { subscription, client, dropped, queued } => {
                 let client = client.as_deref();
-                warn!(?subscription, client, dropped, queued, "a subscription does not keep up");
+                info!(?subscription, client, dropped, queued, "a subscription does not keep up");
             }
             TopicEvent::SlowNode { node, dropped } => {
                 let name = self.common.name_of(*node);
@@ -390,7 +405,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
                 warn!(node = name, dropped, "a node does not keep up with what is published here");
             }
             TopicEvent::Ended { subscription, client, reason } => {
-                warn!(?subscription, client = client.as_deref(), %reason, "a subscription was ended");
+                info!(?subscription, client = client.as_deref(), %reason, "a subscription was ended");
             }
             TopicEvent::Publication { .. } => {}
         }
@@ -465,12 +480,5 @@ impl<N: Net, C: Clock> Shell<N, C> {
             Event::Topic(event) => self.note_topic(event),
             Event::Message(_) | Event::Done { .. } | Event::Hop { .. } | Event::Call(_) => {}
         }
-    }
-}
-
-impl<N: Net, C: Clock> Drop for Shell<N, C> {
-    fn drop(&mut self) {
-        let _ = mem::take(&mut self.state.messages);
-        self.common.end();
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     net::{Host, Net, Target},
     options::MeshOptions,
     request::Request,
-    shell::{Shell, ShellState},
+    shell::{End, Shell, ShellState},
     tls::Tls,
 };
 
@@ -87,12 +87,14 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
         store: Store::new(file, options.memory.unwrap_or_default()),
         _data_dir: dir,
         state: ShellState::new(),
+        _end: End(Arc::clone(&common)),
     };
     let engine = Engine::new(Node::new(config));
     tokio::spawn(async move {
         drop(drive(engine, shell).await);
     });
-    Ok(Inner { common, requests: request_sender, deadline: options.deadline })
+    let max_payload = options.message.max_payload;
+    Ok(Inner { common, requests: request_sender, deadline: options.deadline, max_payload })
 }
 
 fn check(options: &MeshOptions) -> Result<(), StartError> {
@@ -175,6 +177,7 @@ fn config(
     config.link.accepts_per_sec = Admission::ceiling(options.link.accepts_per_sec);
     config.route = options.route.clone();
     config.message = options.message.clone();
+    config.topics.history.clone_from(&options.history);
     if let Some(seed) = options.seed {
         config.seed = seed;
         // Another life must not use the keys of this one.

@@ -10,7 +10,7 @@ use proto_core::{
     collections::DetMap,
     id::Token,
     node::{Answer, CallCommand, CallEvent, Command, Input},
-    rpc::{AppError, Entry, Invocation, InvocationId, Reply, ServiceName},
+    rpc::{AppError, Entry, Invocation, InvocationId, Reply, ServiceName, Stop},
 };
 use tokio::sync::oneshot;
 
@@ -140,6 +140,16 @@ impl CallDesk {
         {
             items.wake();
         }
+    }
+}
+
+/// The node is over: nobody waits for what still runs.
+impl Drop for CallDesk {
+    fn drop(&mut self) {
+        self.flights.retain(|_, flight| {
+            flight.stop(Stop::Cancelled);
+            false
+        });
     }
 }
 

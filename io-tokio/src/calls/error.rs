@@ -54,8 +54,11 @@ pub enum CallError {
     /// This node is over; nothing more is known.
     #[error(transparent)]
     Stopped(#[from] Stopped),
-    /// What came is not what was expected: said by the typed layer.
-    #[error("malformed: {0}")]
+    /// What should be sent cannot be written as JSON.
+    #[error("no JSON: {0}")]
+    NoJson(String),
+    /// The answer cannot be read as what was expected.
+    #[error("malformed answer: {0}")]
     Malformed(String),
 }
 
@@ -67,6 +70,7 @@ impl CallError {
             Self::BadService(_)
             | Self::BadName(_)
             | Self::BadKey
+            | Self::NoJson(_)
             | Self::NoResponder
             | Self::Overloaded(_)
             | Self::Rejected(_) => false,
@@ -92,6 +96,7 @@ impl CallError {
             | Self::Lost(_)
             | Self::Rejected(_)
             | Self::Stopped(_)
+            | Self::NoJson(_)
             | Self::Malformed(_) => None,
         }
     }

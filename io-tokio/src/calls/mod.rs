@@ -14,6 +14,6 @@ pub(crate) use flight::Handler;
 
 pub use call::{CallBuilder, CallFuture, Response};
 pub use error::CallError;
-pub use request::{HANDLER_GONE, HANDLER_PANICKED, HANDLER_STOPPED, ItemError, OpenRequest, Request};
+pub use request::{BAD_REQUEST, HANDLER_GONE, HANDLER_PANICKED, HANDLER_STOPPED, ItemError, OpenRequest, Request};
 pub use service::{Requests, ServeOptions, Service};
 pub use stream::ReplyStream;

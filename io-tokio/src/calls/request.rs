@@ -17,6 +17,9 @@ pub const HANDLER_PANICKED: u32 = u32::MAX - 1;
 /// The code of the error that a caller would get when the handler was stopped, had it not given up.
 pub const HANDLER_STOPPED: u32 = u32::MAX - 2;
 
+/// The code of the error that a caller gets when a handler of values cannot read the request, or write its answer.
+pub const BAD_REQUEST: u32 = u32::MAX - 3;
+
 /// A call that a handler runs.
 #[derive(Debug)]
 pub struct Request {

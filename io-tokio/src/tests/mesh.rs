@@ -28,28 +28,28 @@ use crate::{
     net::TokioNet,
 };
 
-const LONG: Duration = Duration::from_secs(10);
+pub(super) const LONG: Duration = Duration::from_secs(10);
 
-fn options(name: &str) -> MeshOptions {
+pub(super) fn options(name: &str) -> MeshOptions {
     let mut options = MeshOptions::new(Psk::from_token(b"a token for tests")).name(NodeName::new(name).unwrap());
     options.link.reconnect_initial = Duration::from_millis(20);
     options
 }
 
-fn listening(name: &str) -> MeshOptions {
+pub(super) fn listening(name: &str) -> MeshOptions {
     options(name).listen("tcp://127.0.0.1:0")
 }
 
-fn door(mesh: &Mesh) -> String {
+pub(super) fn door(mesh: &Mesh) -> String {
     format!("tcp://{}", mesh.local_addrs()[0])
 }
 
-async fn start(options: MeshOptions) -> Mesh {
+pub(super) async fn start(options: MeshOptions) -> Mesh {
     Mesh::start(options).await.unwrap()
 }
 
 /// Waits until a node is within reach.
-async fn reach(mesh: &Mesh, node: &str) {
+pub(super) async fn reach(mesh: &Mesh, node: &str) {
     let reached = async {
         while mesh.find_node(node).await.unwrap().is_none_or(|found| found.cost.is_none()) {
             sleep(Duration::from_millis(5)).await;

@@ -16,6 +16,10 @@ use tokio::sync::oneshot;
 use super::subscriber::{Delivery, Item, Registered, Subscriber, What};
 use crate::{common::Common, pending::Pending};
 
+/// After so many publications that went into the node or came out of it, those who take them have a turn, though they share
+/// a thread with the engine: otherwise their queues would run over without their fault.
+const TURN_AFTER: usize = 1_024;
+
 /// Every subscription and where it delivers.
 #[derive(Debug)]
 pub(crate) struct TopicDesk {
@@ -25,6 +29,8 @@ pub(crate) struct TopicDesk {
     early: Vec<(SubscriptionId, Arc<Publication>)>,
     /// Those who have something new, and are not awake.
     asleep: Vec<Arc<Subscriber>>,
+    /// Publications that moved since those who take them had a turn.
+    moved: usize,
 }
 
 #[derive(Debug)]
@@ -42,7 +48,13 @@ struct Route {
 impl TopicDesk {
     /// No subscriptions.
     pub(crate) fn new() -> Self {
-        Self { asked: DetMap::with_seed(0), routes: DetMap::with_seed(0), early: Vec::new(), asleep: Vec::new() }
+        Self {
+            asked: DetMap::with_seed(0),
+            routes: DetMap::with_seed(0),
+            early: Vec::new(),
+            asleep: Vec::new(),
+            moved: 0,
+        }
     }
 
     /// Asks the node for a subscription.
@@ -88,6 +100,7 @@ impl TopicDesk {
     pub(crate) fn publication(&mut self, subscription: SubscriptionId, publication: Arc<Publication>) {
         match self.routes.get(&subscription) {
             Some(route) => {
+                self.moved += 1;
                 let tell_at = route.delivery.tell_at;
                 let item = Item { subscription, tell_at, what: What::Publication(publication) };
                 push(&mut self.asleep, &route.delivery.to, item);
@@ -115,6 +128,20 @@ impl TopicDesk {
             }
             TopicEvent::SlowNode { .. } | TopicEvent::Publication { .. } => {}
         }
+    }
+
+    /// Whether the engine must let others run now. Says it once.
+    pub(crate) fn must_yield(&mut self) -> bool {
+        let must = self.moved >= TURN_AFTER;
+        if must {
+            self.moved = 0;
+        }
+        must
+    }
+
+    /// Counts publications that went into the node.
+    pub(crate) const fn note_published(&mut self, publications: usize) {
+        self.moved += publications;
     }
 
     /// Wakes everybody who got something.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use proto_core::{
+    error::Rejected,
     node::Answer,
     pubsub::{Publish, Report, Topic},
 };
@@ -193,16 +194,21 @@ impl Mesh {
 impl Inner {
     /// Hands a publication to the engine as soon as there is room.
     async fn print(&self, printed: Printed) -> Result<(), PublishError> {
-        let printed = match self.common.press.try_print(printed) {
-            Ok(first) => return Ok(self.common.ring_if(first)),
-            Err(NotPrinted::Stopped) => return Err(Stopped.into()),
-            Err(NotPrinted::Full(printed)) => printed,
-        };
-        let bound = printed.publish.deadline;
-        match timeout(bound, self.common.press.print(printed)).await {
-            Ok(Ok(first)) => Ok(self.common.ring_if(first)),
-            Ok(Err(_)) => Err(Stopped.into()),
-            Err(_) => Err(PublishError::Busy),
+        let (len, limit) = (printed.len(), self.max_payload);
+        if len > limit {
+            // The node would refuse it, and nobody would hear of that.
+            return Err(Rejected::TooLarge { len: len as u64, limit: limit as u64 }.into());
         }
+        let first = match self.common.press.try_print(printed) {
+            Ok(first) => first,
+            Err(NotPrinted::Stopped) => return Err(Stopped.into()),
+            Err(NotPrinted::Full(printed)) => {
+                let bound = printed.publish.deadline;
+                let taken = timeout(bound, self.common.press.print(printed)).await.map_err(|_| PublishError::Busy)?;
+                taken.map_err(|_| Stopped)?
+            }
+        };
+        self.common.ring_if(first);
+        Ok(())
     }
 }
