@@ -88,7 +88,7 @@ pub const KEYS: &[Key] = &[
         "messaging.inbox",
         "65536",
         "",
-        "Messages that wait for the application of this node, and as many for all clients. If it takes none for 5s, senders are refused; a client's at once, from half of what the others leave.",
+        "Messages that wait for the application of this node, and again for all clients. Then senders wait; refused after 5s without progress. A client has half of what the others leave free; its senders are refused at once.",
     ),
     key("admin.listen", "127.0.0.1:18081", "", "Metrics and health, on this machine only; \"\": off."),
     key("control.socket", "auto", "", "Socket that commands talk to; auto: in the runtime directory of the user."),
