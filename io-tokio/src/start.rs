@@ -10,7 +10,10 @@ use proto_core::{
     rng::Rng,
     secure::{Identity, PublicKey},
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 use crate::{
     admission::Admission,
@@ -93,7 +96,7 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
     tokio::spawn(async move {
         drop(drive(engine, shell).await);
     });
-    Ok(Inner { common, requests: request_sender, deadline: options.deadline })
+    Ok(Inner { common, requests: request_sender, deadline: options.deadline, late: watch::Sender::new(0) })
 }
 
 fn check(options: &MeshOptions) -> Result<(), StartError> {
