@@ -94,7 +94,9 @@ pub struct Sizes {
     pub clients: usize,
     /// Messages before all of them.
     pub clients_messages: usize,
-    /// Bytes of them.
+    /// Messages before the one that has most.
+    pub clients_most: usize,
+    /// Bytes before all of them.
     pub clients_bytes: usize,
     /// Nodes that it sends messages to.
     pub flows_out: usize,

@@ -96,7 +96,8 @@ impl Clients {
 
     /// What people may see of it.
     pub(super) fn view(&self) -> ClientsView {
-        ClientsView { count: self.by_name.len(), messages: self.messages, bytes: self.bytes }
+        let most = self.by_name.values().map(|(_, shelf)| shelf.messages()).max().unwrap_or(0);
+        ClientsView { count: self.by_name.len(), messages: self.messages, most, bytes: self.bytes }
     }
 
     /// A client has taken messages out. One that left meanwhile has nothing to give back.

@@ -60,6 +60,8 @@ pub struct ClientsView {
     pub count: usize,
     /// Messages in their mailboxes.
     pub messages: usize,
+    /// Messages in the fullest one.
+    pub most: usize,
     /// Bytes of their payload.
     pub bytes: usize,
 }

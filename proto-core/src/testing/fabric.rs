@@ -158,12 +158,12 @@ impl Fabric {
             }
             Output::Persist { ticket, record: _ } => self.fly(node, Input::Persisted { upto: ticket, durable: true }),
             Output::Event(event) => {
-                let taken = match &event {
-                    Event::Message(message) => Some(message.mailbox()),
-                    Event::Topic(TopicEvent::Publication { subscription, .. }) => {
-                        Some(Mailbox::Subscription(*subscription))
-                    }
-                    _ => None,
+                let taken = if let Event::Message(message) = &event {
+                    Some(message.mailbox())
+                } else if let Event::Topic(TopicEvent::Publication { subscription, .. }) = &event {
+                    Some(Mailbox::Subscription(*subscription))
+                } else {
+                    None
                 };
                 if let Some(mailbox) = taken {
                     self.fly(node, Input::Consumed { mailbox, messages: 1 });

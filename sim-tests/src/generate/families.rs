@@ -28,7 +28,11 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "partition", about: "symmetric, one-way, bridge and ring partitions come and go", make: partition },
     Family { name: "lossy", about: "loss, reordering, slow, far and flapping links", make: lossy },
     Family { name: "pause", about: "processes freeze and clocks drift", make: pause },
-    Family { name: "overload", about: "slow applications, large payloads, small queues", make: overload },
+    Family {
+        name: "overload",
+        about: "slow applications, stuck clients, large payloads, small queues",
+        make: overload,
+    },
     Family {
         name: "restart",
         about: "pairs that dial each other at once, new lives in quick succession",
@@ -179,7 +183,8 @@ fn overload(draw: &Draw) -> Scenario {
     let rate_bytes_per_s = draw.part("link").scale(1 << 20, 1 << 26);
     let link = LinkSpec { rate_bytes_per_s, ..LinkSpec::default() };
     let load = Load { gap_ms: (10, 100), bytes_max: 128 * 1_024, ..Load::ORDINARY };
-    Plan { load, link, ..Plan::new(hosts).always(&[Kind::Pause, Kind::SlowApplication]) }.finish(draw)
+    Plan { load, link, ..Plan::new(hosts).always(&[Kind::Pause, Kind::SlowApplication, Kind::StuckClient]) }
+        .finish(draw)
 }
 
 fn restart(draw: &Draw) -> Scenario {

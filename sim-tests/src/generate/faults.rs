@@ -1,10 +1,10 @@
 //! What breaks, how often, and when it is mended again.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use io_sim::{Fault, HostId, LinkSpec, Loss, Partition};
 
-use super::{draw::Draw, workload::CLIENTS};
+use super::{draw::Draw, workload::client};
 use crate::scenario::TimedFault;
 
 /// Kinds of faults that a swarm switches on and off.
@@ -144,7 +144,7 @@ impl List {
                 self.push(mended_ms, Fault::SlowApplication { host, consume_after_ms: 0 });
             }
             Kind::StuckClient => {
-                let client: Arc<str> = Arc::from(CLIENTS[draw.place(CLIENTS.len())]);
+                let client = client(draw);
                 self.push(at_ms, Fault::StuckClient { host, client: client.clone(), stuck: true });
                 // Half of them never take anything again while the storm lasts.
                 if draw.percent(50) {

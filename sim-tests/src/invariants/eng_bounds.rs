@@ -40,6 +40,8 @@ fn check(node: &NodeSnap, mesh: usize) -> Held {
         ("messages in its mailbox", sizes.inbox, most.inbox),
         ("bytes in its mailbox", sizes.inbox_bytes, limits::INBOX_BYTES + most.payload),
         ("messages for clients", sizes.clients_messages, most.inbox + most.clients * limits::MAILBOX_MESSAGES_MIN),
+        // It takes a place only while at least as many are free.
+        ("messages for one client", sizes.clients_most, most.inbox.div_ceil(2).max(limits::MAILBOX_MESSAGES_MIN)),
         (
             "bytes for clients",
             sizes.clients_bytes,
@@ -88,12 +90,13 @@ mod tests {
 
     #[test]
     fn fires_on_every_size_that_is_out_of_bounds() {
-        let grow: [fn(&mut Sizes); 17] = [
+        let grow: [fn(&mut Sizes); 18] = [
             |sizes| sizes.inbox = 65_537,
             |sizes| sizes.inbox_bytes = 258 << 20,
             |sizes| sizes.waiting_bytes = 257 << 20,
             |sizes| sizes.clients = 1,
             |sizes| sizes.clients_messages = 65_537,
+            |sizes| sizes.clients_most = 32_769,
             |sizes| sizes.clients_bytes = 258 << 20,
             |sizes| sizes.flows_out = 3,
             |sizes| sizes.flows_in = 3,

@@ -136,6 +136,7 @@ fn sizes(node: &Node) -> Sizes {
         waiting_bytes: inbox.waiting_bytes,
         clients: inbox.clients.count,
         clients_messages: inbox.clients.messages,
+        clients_most: inbox.clients.most,
         clients_bytes: inbox.clients.bytes,
         pins: node.pins().len(),
         dialers: links.dialers().count(),
