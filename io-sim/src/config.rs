@@ -99,7 +99,8 @@ pub struct HostConfig {
     pub inbox: usize,
     /// Longest retransmission timeout of messages.
     pub retry_max: Duration,
-    /// How long the application leaves messages lying before it takes all that have come. Long: a slow application.
+    /// How long the application leaves messages lying before it takes all that have come, and how
+    /// long its handlers run. Long: a slow application.
     pub consume_after: Duration,
     /// How long the disk takes to make something durable.
     pub sync_latency: Duration,

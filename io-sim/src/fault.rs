@@ -81,7 +81,7 @@ pub enum Fault {
     SlowApplication {
         /// Whose.
         host: HostId,
-        /// How long it leaves them lying, in milliseconds.
+        /// How long it leaves them lying and its handlers run, in milliseconds.
         consume_after_ms: u64,
     },
     /// A client of an application takes no messages any more, or takes all that lie before it. It goes on when its

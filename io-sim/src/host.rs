@@ -9,10 +9,12 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use proto_core::{
     engine::Engine,
     id::{Incarnation, NodeName, Token},
     node::{Input, Mailbox, Node},
+    rpc::InvocationId,
     secure::{Identity, Provider},
     time::Time,
 };
@@ -159,6 +161,8 @@ pub(crate) struct Host {
     pub(crate) pause_serial: u32,
     /// Messages that the application has not taken.
     pub(crate) unconsumed: BTreeMap<Mailbox, u32>,
+    /// Calls that its handlers run, with what they will answer.
+    pub(crate) invoked: Vec<(InvocationId, Bytes)>,
     /// Clients that take nothing, and what lies before each.
     pub(crate) stuck: BTreeMap<Arc<str>, BTreeMap<Mailbox, u32>>,
     pub(crate) disk: Disk,
@@ -188,6 +192,7 @@ impl Host {
             wake_serial: 0,
             pause_serial: 0,
             unconsumed: BTreeMap::new(),
+            invoked: Vec::new(),
             stuck: BTreeMap::new(),
             disk: Disk::default(),
             stopping: None,
@@ -224,6 +229,7 @@ impl Host {
         self.wake_serial += 1;
         self.pause_serial += 1;
         self.unconsumed.clear();
+        self.invoked.clear();
         self.stuck.clear();
     }
 

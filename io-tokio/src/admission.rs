@@ -1,38 +1,47 @@
 //! Who may connect at all: decided from the source address alone, before a byte is read.
 //!
-//! Four questions, cheapest first: is the address on the allow list, has its source few enough connections, does it come
-//! slowly enough, and do all sources together. A refused connection is closed without a word, counted, and takes nothing
-//! from anybody's share. IPv6 sources are counted by their /64, since that is what one machine is given.
+//! Four questions, cheapest first: is the address on the allow list, has its source few enough connections without a link,
+//! does it come slowly enough, and do all sources together. A refused connection is closed without a word, counted, and
+//! takes nothing from anybody's share. IPv6 sources are counted by their /64, since that is what one machine is given.
 //!
-//! Sources are strangers until a link with them has been up, or a peer is configured there. Whoever is no stranger has a
-//! share of its own beside what all have in common, so strangers, however many addresses they have, keep no peer out: not
-//! by coming fast, and not by holding connections on which nothing is ever proven.
+//! A connection counts until a link is up on it: whoever proves who it is may come in any number from one address, as the
+//! nodes behind one router do. How many links there are is not decided here.
 //!
-//! Bounds: [`SOURCES_MAX`] sources are remembered; the one that was seen longest ago and has no connection makes room, and
-//! while all have one, a new source is refused. [`PEERS_MAX`] sources are known from links, the latest.
-//! [`STRANGERS_AT_ONCE`] connections of strangers.
+//! Sources are strangers until a link with them has been up, or a peer is dialled there, by address or by name. Whoever is
+//! no stranger has a share of its own beside what all have in common, so strangers, however many addresses they have, keep
+//! no peer out: not by coming fast, and not by holding connections on which nothing is ever proven. A node that has just
+//! started knows only the peers that it dials: others, who only dial it, are strangers once more until their first link,
+//! and find a place as the connections of strangers end with the time limit of the handshake.
+//!
+//! Bounds: [`SOURCES_MAX`] sources are remembered. Room is made by those without a connection, strangers first, and among
+//! them by whoever was seen longest ago; while all have one, a new source is refused. [`STRANGERS_AT_ONCE`] connections of
+//! strangers without a link.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    net::{IpAddr, Ipv6Addr},
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use ipnet::IpNet;
-use proto_core::{limits::HALF_OPEN_MAX, time::Time};
+use proto_core::{
+    limits::{CHANNELS_MAX, HALF_OPEN_MAX},
+    time::Time,
+};
 
 /// Default of accepted connections per second of all sources together. What one handshake costs, a share of this does not hurt.
 pub const ACCEPTS_PER_SEC: u32 = 200;
 
 /// Most sources remembered.
-const SOURCES_MAX: usize = 4_096;
-/// Most sources that are known because a link with them was up.
-const PEERS_MAX: usize = 1_024;
-/// Most connections of strangers at a time. More are refused, so that handshakes of peers find a place.
+const SOURCES_MAX: usize = 8_192;
+/// Most connections of strangers without a link at a time. More are refused, so that handshakes of peers find a place.
 const STRANGERS_AT_ONCE: u32 = (HALF_OPEN_MAX / 4 * 3) as u32;
 /// A rate may be ahead by so much: bursts are two seconds' worth.
 const BURST: Duration = Duration::from_secs(2);
+
+const _: () =
+    assert!(SOURCES_MAX > CHANNELS_MAX, "every link may be with a source of its own, and peers are remembered");
 
 /// The rules for accepted connections of one source. How many all together may make per second is
 /// [`LinkConfig::accepts_per_sec`](proto_core::node::LinkConfig::accepts_per_sec).
@@ -40,15 +49,16 @@ const BURST: Duration = Duration::from_secs(2);
 pub struct AdmissionOptions {
     /// Networks that may connect; empty: any.
     pub allow_ips: Vec<IpNet>,
-    /// Most connections from one source at a time.
+    /// Most connections from one source at a time on which no link is up.
     pub per_source: u32,
-    /// Connections per second from one source, though never more than a quarter of those of all; twice as many in a burst.
-    pub per_source_per_sec: u32,
+    /// Connections per second from one source, though never more than a quarter of those of all, which is the default;
+    /// twice as many in a burst.
+    pub per_source_per_sec: Option<u32>,
 }
 
 impl Default for AdmissionOptions {
     fn default() -> Self {
-        Self { allow_ips: Vec::new(), per_source: 32, per_source_per_sec: 25 }
+        Self { allow_ips: Vec::new(), per_source: 32, per_source_per_sec: None }
     }
 }
 
@@ -57,7 +67,7 @@ impl Default for AdmissionOptions {
 pub(crate) enum Refusal {
     /// Not on the allow list.
     NotAllowed,
-    /// Too many connections of this source, or of strangers, or too many sources.
+    /// Too many connections without a link of this source, or of strangers, or too many sources.
     TooMany,
     /// Too many connections per second of this source, or of all together.
     TooFast,
@@ -80,23 +90,24 @@ pub(crate) struct Admission {
 #[derive(Debug, Default)]
 struct State {
     sources: BTreeMap<IpAddr, Source>,
-    /// Sources without connections, in the order in which they were last seen.
-    idle: BTreeMap<u64, IpAddr>,
+    /// Sources without connections in the order in which they make room: strangers first, then as they were last seen.
+    idle: BTreeMap<(bool, u64), IpAddr>,
     seen: u64,
+    last_permit: u64,
     common: Debt,
     reserved: Debt,
-    /// Sources that links were up with.
-    peers: BTreeSet<IpAddr>,
-    /// The same, the latest last.
-    in_order: VecDeque<IpAddr>,
-    /// Connections of strangers.
+    /// Connections of strangers without a link.
     strangers: u32,
 }
 
 #[derive(Debug, Default)]
 struct Source {
     connections: u32,
+    /// Those of them on which no link has been up, by their permits.
+    unproven: BTreeMap<u64, SocketAddr>,
     debt: Debt,
+    /// A link with it has been up, or it is dialled.
+    known: bool,
     /// Its place among the idle ones.
     idle_since: u64,
 }
@@ -116,6 +127,7 @@ struct Debt(Time);
 pub(crate) struct Permit {
     admission: Arc<Admission>,
     source: IpAddr,
+    id: u64,
     /// Whether it is not from a stranger.
     pub(crate) known: bool,
 }
@@ -124,7 +136,7 @@ impl Admission {
     /// Rules without any connection yet, for `per_sec` connections of all sources together, and peers at `configured`.
     pub(crate) fn new(options: AdmissionOptions, per_sec: u32, configured: impl IntoIterator<Item = IpAddr>) -> Self {
         Self {
-            per_source: Rate::new(options.per_source_per_sec.min(per_sec / 4)),
+            per_source: Rate::new(options.per_source_per_sec.map_or(per_sec / 4, |rate| rate.min(per_sec / 4))),
             common: Rate::new(per_sec),
             reserved: Rate::new(per_sec / 4),
             configured: configured.into_iter().map(source_of).collect(),
@@ -139,20 +151,18 @@ impl Admission {
         per_sec.max(1).saturating_mul(3)
     }
 
-    /// Admits a connection from `ip`, or says why not.
-    pub(crate) fn admit(self: &Arc<Self>, now: Time, ip: IpAddr) -> Result<Permit, Refusal> {
-        let allow = &self.options.allow_ips;
+    /// Admits a connection from `remote`, or says why not.
+    pub(crate) fn admit(self: &Arc<Self>, now: Time, remote: SocketAddr) -> Result<Permit, Refusal> {
+        let (allow, ip) = (&self.options.allow_ips, remote.ip());
         if !allow.is_empty() && !allow.iter().any(|net| contains(net, ip.to_canonical())) {
             return Err(Refusal::NotAllowed);
         }
         let source = source_of(ip);
-        let mut state = self.lock();
-        let state = &mut *state;
+        let state = &mut *self.lock();
         let known = self.is_known(state, source);
-        let (connections, debt) = state.sources.get(&source).map_or_else(Default::default, Source::load);
-        let full = state.idle.is_empty() && state.sources.len() >= SOURCES_MAX && !state.sources.contains_key(&source);
+        let (unproven, debt) = state.sources.get(&source).map_or_else(Default::default, Source::load);
         let crowded = !known && state.strangers >= STRANGERS_AT_ONCE;
-        if connections >= self.options.per_source || full || crowded {
+        if unproven >= self.options.per_source as usize || !state.has_room_for(source) || crowded {
             return Err(Refusal::TooMany);
         }
         let debt = debt.with_one_more(now, self.per_source).ok_or(Refusal::TooFast)?;
@@ -162,35 +172,40 @@ impl Admission {
             let reserved = state.reserved.with_one_more(now, self.reserved).filter(|_| known);
             state.reserved = reserved.ok_or(Refusal::TooFast)?;
         }
-        state.enter(source, debt);
         state.strangers += u32::from(!known);
-        Ok(Permit { admission: Arc::clone(self), source, known })
+        let id = state.enter(source, canonical(remote), debt);
+        Ok(Permit { admission: Arc::clone(self), source, id, known })
     }
 
-    /// A link with a node at `ip` is up.
-    pub(crate) fn proven(&self, ip: IpAddr) {
-        let source = source_of(ip);
+    /// A link over the connection with `remote` is up.
+    pub(crate) fn proven(&self, remote: SocketAddr) {
+        let (source, remote) = (source_of(remote.ip()), canonical(remote));
         let state = &mut *self.lock();
-        let connections = |state: &State, source| state.sources.get(&source).map_or(0, |source| source.connections);
-        if !self.is_known(state, source) {
-            state.strangers = state.strangers.saturating_sub(connections(state, source));
+        self.know(state, source);
+        if let Some(entry) = state.sources.get_mut(&source) {
+            entry.unproven.retain(|_, other| *other != remote);
         }
-        if !state.peers.insert(source) {
-            state.in_order.retain(|other| *other != source);
+    }
+
+    /// A peer is dialled at `ip`.
+    pub(crate) fn dialled(&self, ip: IpAddr) {
+        self.know(&mut self.lock(), source_of(ip));
+    }
+
+    /// The source is no stranger from here on, nor are the connections that it has.
+    fn know(&self, state: &mut State, source: IpAddr) {
+        let was_known = self.is_known(state, source);
+        if !state.has_room_for(source) {
+            return;
         }
-        state.in_order.push_back(source);
-        if state.in_order.len() > PEERS_MAX
-            && let Some(oldest) = state.in_order.pop_front()
-        {
-            state.peers.remove(&oldest);
-            if !self.is_known(state, oldest) {
-                state.strangers += connections(state, oldest);
-            }
+        let unproven = state.know(source);
+        if !was_known {
+            state.strangers = state.strangers.saturating_sub(unproven);
         }
     }
 
     fn is_known(&self, state: &State, source: IpAddr) -> bool {
-        self.configured.contains(&source) || state.peers.contains(&source)
+        self.configured.contains(&source) || state.sources.get(&source).is_some_and(|source| source.known)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -201,16 +216,49 @@ impl Admission {
 impl Drop for Permit {
     fn drop(&mut self) {
         let state = &mut *self.admission.lock();
-        if !self.admission.is_known(state, self.source) {
+        let known = self.admission.is_known(state, self.source);
+        if state.leave(self.source, self.id) && !known {
             state.strangers = state.strangers.saturating_sub(1);
         }
-        state.leave(self.source);
     }
 }
 
 impl State {
-    /// One connection more. If the source is new and the table is full, one that is idle is forgotten.
-    fn enter(&mut self, source: IpAddr, debt: Debt) {
+    fn has_room_for(&self, source: IpAddr) -> bool {
+        self.sources.len() < SOURCES_MAX || !self.idle.is_empty() || self.sources.contains_key(&source)
+    }
+
+    /// One connection more. The number of its permit.
+    fn enter(&mut self, source: IpAddr, remote: SocketAddr, debt: Debt) -> u64 {
+        self.last_permit += 1;
+        let id = self.last_permit;
+        let entry = self.entry(source);
+        entry.connections += 1;
+        entry.unproven.insert(id, remote);
+        entry.debt = debt;
+        id
+    }
+
+    /// One connection less. Whether no link has been up on it.
+    fn leave(&mut self, source: IpAddr, id: u64) -> bool {
+        let Some(entry) = self.sources.get_mut(&source) else { return false };
+        entry.connections = entry.connections.saturating_sub(1);
+        let unproven = entry.unproven.remove(&id).is_some();
+        self.rest(source);
+        unproven
+    }
+
+    /// Remembers that the source is no stranger. How many connections without a link it has.
+    fn know(&mut self, source: IpAddr) -> u32 {
+        let entry = self.entry(source);
+        entry.known = true;
+        let unproven = u32::try_from(entry.unproven.len()).unwrap_or(u32::MAX);
+        self.rest(source);
+        unproven
+    }
+
+    /// The entry of a source, which is not idle meanwhile. If it is new and the table is full, one that is idle is forgotten.
+    fn entry(&mut self, source: IpAddr) -> &mut Source {
         if self.sources.len() >= SOURCES_MAX
             && !self.sources.contains_key(&source)
             && let Some((_, forgotten)) = self.idle.pop_first()
@@ -218,25 +266,22 @@ impl State {
             self.sources.remove(&forgotten);
         }
         let entry = self.sources.entry(source).or_default();
-        entry.connections += 1;
-        entry.debt = debt;
-        self.idle.remove(&entry.idle_since);
+        self.idle.remove(&(entry.known, entry.idle_since));
+        entry
     }
 
-    fn leave(&mut self, source: IpAddr) {
-        let Some(entry) = self.sources.get_mut(&source) else { return };
-        entry.connections = entry.connections.saturating_sub(1);
-        if entry.connections == 0 {
-            self.seen += 1;
-            entry.idle_since = self.seen;
-            self.idle.insert(self.seen, source);
-        }
+    /// Puts a source without connections among the idle ones.
+    fn rest(&mut self, source: IpAddr) {
+        let Some(entry) = self.sources.get_mut(&source).filter(|entry| entry.connections == 0) else { return };
+        self.seen += 1;
+        entry.idle_since = self.seen;
+        self.idle.insert((entry.known, self.seen), source);
     }
 }
 
 impl Source {
-    const fn load(&self) -> (u32, Debt) {
-        (self.connections, self.debt)
+    fn load(&self) -> (usize, Debt) {
+        (self.unproven.len(), self.debt)
     }
 }
 
@@ -266,6 +311,11 @@ fn contains(net: &IpNet, ip: IpAddr) -> bool {
     }
 }
 
+/// The same address however it was written.
+fn canonical(remote: SocketAddr) -> SocketAddr {
+    SocketAddr::new(remote.ip().to_canonical(), remote.port())
+}
+
 /// What is counted as one source.
 fn source_of(ip: IpAddr) -> IpAddr {
     match ip.to_canonical() {
@@ -283,18 +333,19 @@ mod tests {
 
     fn admission(allow: &[&str], per_source: u32, per_sec: u32) -> Arc<Admission> {
         let allow_ips = allow.iter().map(|net| net.parse().unwrap()).collect();
-        let options = AdmissionOptions { allow_ips, per_source, per_source_per_sec: per_sec };
+        let options = AdmissionOptions { allow_ips, per_source, per_source_per_sec: Some(per_sec) };
         Arc::new(Admission::new(options, 1_000_000, []))
     }
 
     /// Any number of connections per source, and `per_sec` of all together; a peer is configured at 10.9.9.9.
     fn for_all(per_sec: u32) -> Arc<Admission> {
-        let options = AdmissionOptions { per_source: u32::MAX, per_source_per_sec: 10, ..AdmissionOptions::default() };
-        Arc::new(Admission::new(options, per_sec, [ip("10.9.9.9")]))
+        let options =
+            AdmissionOptions { per_source: u32::MAX, per_source_per_sec: Some(10), ..AdmissionOptions::default() };
+        Arc::new(Admission::new(options, per_sec, [ip("10.9.9.9").ip()]))
     }
 
-    fn stranger(number: u32) -> IpAddr {
-        IpAddr::V4((0xcb00_0000 + number).into())
+    fn stranger(number: u32) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4((0xcb00_0000 + number).into()), 9)
     }
 
     /// How many of `tries` connections, by as many strangers, are let in at `millis`.
@@ -302,8 +353,9 @@ mod tests {
         tries.filter(|number| rules.admit(Time::from_millis(millis), stranger(*number)).is_ok()).count()
     }
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    /// A connection from there.
+    fn ip(text: &str) -> SocketAddr {
+        SocketAddr::new(text.parse().unwrap(), 9)
     }
 
     #[test]
@@ -418,17 +470,55 @@ mod tests {
     }
 
     #[test]
-    fn the_peers_of_long_ago_are_strangers_again() {
+    fn links_leave_room_for_strangers_and_stay_known_however_many_they_are() {
         let rules = for_all(1_000_000);
-        let _held = rules.admit(Time::ZERO, stranger(0)).unwrap();
-        let peers = u32::try_from(PEERS_MAX).unwrap();
-        (0..peers).for_each(|number| rules.proven(stranger(number)));
+        let links = u32::try_from(proto_core::limits::LINKS_MAX).unwrap();
+        let linked = |number| {
+            let permit = rules.admit(Time::from_secs(u64::from(number)), stranger(number)).unwrap();
+            rules.proven(stranger(number));
+            permit
+        };
+        let mut held: Vec<_> = (0..links).map(linked).collect();
         assert_eq!(rules.lock().strangers, 0);
-        rules.proven(stranger(peers));
-        assert_eq!(rules.lock().strangers, 1);
-        assert_eq!(rules.lock().peers.len(), PEERS_MAX);
-        let known = |source| rules.is_known(&rules.lock(), source);
-        assert_eq!([known(stranger(0)), known(stranger(1)), known(ip("10.9.9.9"))], [false, true, true]);
+        let later = Time::from_secs(10_000);
+        held.push(rules.admit(later, ip("9.9.9.9")).unwrap());
+        // The first of them comes back.
+        held.remove(0);
+        assert!(rules.admit(later, stranger(0)).unwrap().known);
+    }
+
+    #[test]
+    fn many_nodes_behind_one_address_are_let_in_as_their_links_come_up() {
+        let rules = Arc::new(Admission::new(AdmissionOptions::default(), ACCEPTS_PER_SEC, []));
+        let from = |port| SocketAddr::new(ip("10.0.0.1").ip(), port);
+        let linked = |port| {
+            let permit = rules.admit(Time::ZERO, from(port)).unwrap();
+            rules.proven(from(port));
+            permit
+        };
+        let _links: Vec<_> = (1..=40).map(linked).collect();
+        let silent: Vec<_> = (41..=99).map_while(|port| rules.admit(Time::ZERO, from(port)).ok()).collect();
+        assert_eq!(silent.len(), 32, "connections without a link are few");
+    }
+
+    #[test]
+    fn a_dialled_address_is_no_strangers() {
+        let rules = for_all(1_000_000);
+        let _held = rules.admit(Time::ZERO, stranger(1)).unwrap();
+        rules.dialled(stranger(1).ip());
+        assert_eq!(rules.lock().strangers, 0);
+        assert!(rules.admit(Time::ZERO, stranger(1)).unwrap().known);
+        assert!(!rules.admit(Time::ZERO, stranger(2)).unwrap().known);
+    }
+
+    #[test]
+    fn strangers_make_room_before_peers_do() {
+        let rules = for_all(1_000_000);
+        rules.proven(stranger(0));
+        let more = 1..u32::try_from(SOURCES_MAX).unwrap() + 9;
+        more.for_each(|number| drop(rules.admit(Time::from_secs(u64::from(number)), stranger(number)).unwrap()));
+        assert_eq!(rules.lock().sources.len(), SOURCES_MAX);
+        assert!(rules.is_known(&rules.lock(), stranger(0).ip()));
     }
 
     #[test]
@@ -441,7 +531,7 @@ mod tests {
         drop(rules.admit(Time::ZERO, stranger(1)).unwrap());
         drop(rules.admit(Time::ZERO, stranger(last)).unwrap());
         let state = rules.lock();
-        let remembered = |number| state.sources.contains_key(&stranger(number));
+        let remembered = |number| state.sources.contains_key(&stranger(number).ip());
         assert_eq!([0, 1, 2, 3, last].map(remembered), [true, true, false, true, true]);
         assert_eq!((state.sources.len(), state.idle.len()), (SOURCES_MAX, SOURCES_MAX - 1));
     }
@@ -451,7 +541,7 @@ mod tests {
         let rules = admission(&[], 1, 1);
         let sources = 0..u32::try_from(SOURCES_MAX).unwrap();
         let mut state = rules.lock();
-        sources.for_each(|number| state.enter(stranger(number), Debt::default()));
+        sources.for_each(|number| _ = state.enter(stranger(number).ip(), stranger(number), Debt::default()));
         drop(state);
         assert_eq!(rules.admit(Time::ZERO, ip("9.9.9.9")).err(), Some(Refusal::TooMany));
     }

@@ -14,6 +14,7 @@ use tokio::{
 };
 
 use crate::{
+    admission::Admission,
     arrival::Arrival,
     channel::Opened,
     net::{BadEndpoint, Host, Net, Scheme, Target},
@@ -56,15 +57,24 @@ pub(crate) struct Dialer<N: Net> {
     net: N,
     tls: Tls,
     limit: Duration,
+    /// Told where peers are.
+    admission: Arc<Admission>,
     places: Arc<Semaphore>,
     tasks: JoinSet<()>,
     arrivals: mpsc::Sender<Arrival<N::Stream>>,
 }
 
 impl<N: Net> Dialer<N> {
-    /// A dialer that gives each dial `limit` and reports to `arrivals`.
-    pub(crate) fn new(net: N, tls: Tls, limit: Duration, arrivals: mpsc::Sender<Arrival<N::Stream>>) -> Self {
-        Self { net, tls, limit, places: Arc::new(Semaphore::new(DIALS_AT_ONCE)), tasks: JoinSet::new(), arrivals }
+    /// A dialer that gives each dial `limit`, reports to `arrivals`, and has whoever it dials let in by `admission`.
+    pub(crate) fn new(
+        net: N,
+        tls: Tls,
+        limit: Duration,
+        admission: Arc<Admission>,
+        arrivals: mpsc::Sender<Arrival<N::Stream>>,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(DIALS_AT_ONCE));
+        Self { net, tls, limit, admission, places, tasks: JoinSet::new(), arrivals }
     }
 
     /// Starts a dial.
@@ -72,10 +82,11 @@ impl<N: Net> Dialer<N> {
         while self.tasks.try_join_next().is_some() {}
         let (net, tls, limit) = (self.net.clone(), self.tls.clone(), self.limit);
         let (places, arrivals) = (Arc::clone(&self.places), self.arrivals.clone());
+        let admission = Arc::clone(&self.admission);
         self.tasks.spawn(async move {
             let attempt = async {
                 let _place = places.acquire().await;
-                open(&net, &tls, &endpoint).await
+                open(&net, &tls, &admission, &endpoint).await
             };
             let result = timeout(limit, attempt).await.unwrap_or(Err(DialError::Timeout(limit)));
             // Nobody listens only when the node is over.
@@ -84,12 +95,17 @@ impl<N: Net> Dialer<N> {
     }
 }
 
-async fn open<N: Net>(net: &N, tls: &Tls, at: &Endpoint) -> Result<Opened<N::Stream>, DialError> {
+async fn open<N: Net>(
+    net: &N,
+    tls: &Tls,
+    admission: &Admission,
+    at: &Endpoint,
+) -> Result<Opened<N::Stream>, DialError> {
     let target: Target = at.0.parse()?;
     if target.port == 0 {
         return Err(DialError::NoPort);
     }
-    let (stream, addr) = connect(net, &target).await?;
+    let (stream, addr) = connect(net, admission, &target).await?;
     let remote = Arc::from(addr.to_string());
     match target.scheme {
         Scheme::Tcp => Ok(Opened { transport: Transport::Plain(stream), remote, exporter: None, permit: None }),
@@ -103,12 +119,19 @@ async fn open<N: Net>(net: &N, tls: &Tls, at: &Endpoint) -> Result<Opened<N::Str
 
 /// Tries the addresses one after the other, each a little after the one before or as soon as that one failed, and takes
 /// the first that answers (RFC 8305). An address that swallows everything so holds up the others only for a moment.
-async fn connect<N: Net>(net: &N, target: &Target) -> Result<(N::Stream, SocketAddr), DialError> {
+async fn connect<N: Net>(
+    net: &N,
+    admission: &Admission,
+    target: &Target,
+) -> Result<(N::Stream, SocketAddr), DialError> {
     let addrs = match &target.host {
         Host::Ip(ip) => vec![SocketAddr::new(*ip, target.port)],
         Host::Name(name) => net.resolve(name, target.port).await.map_err(DialError::Resolve)?,
     };
-    let mut left = alternate(addrs).into_iter().take(ADDRS_MAX);
+    let mut addrs = alternate(addrs);
+    addrs.truncate(ADDRS_MAX);
+    addrs.iter().for_each(|addr| admission.dialled(addr.ip()));
+    let mut left = addrs.into_iter();
     let mut attempts = JoinSet::new();
     let mut last = DialError::Resolve(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
     loop {

@@ -1,7 +1,7 @@
 //! Accepts connections: checks the source before anything is read, runs the TLS handshake, hands the stream over.
 //!
-//! Bounds: [`HANDSHAKES_AT_ONCE`] TLS handshakes at a time, of strangers [`OF_STRANGERS`], each with a time limit; more
-//! connections are refused.
+//! Bounds, of all listeners of a node together: [`HANDSHAKES_AT_ONCE`] TLS handshakes at a time, of strangers
+//! [`OF_STRANGERS`], each with a time limit; more connections are refused.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -43,6 +43,7 @@ pub(crate) struct Reception<S> {
     pub(crate) tls: Tls,
     pub(crate) limit: Duration,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) places: Places,
     pub(crate) counters: Arc<ShellCounters>,
     pub(crate) arrivals: mpsc::Sender<Arrival<S>>,
 }
@@ -53,6 +54,7 @@ impl<S> Clone for Reception<S> {
             tls: self.tls.clone(),
             limit: self.limit,
             admission: Arc::clone(&self.admission),
+            places: self.places.clone(),
             counters: Arc::clone(&self.counters),
             arrivals: self.arrivals.clone(),
         }
@@ -81,7 +83,6 @@ impl<N: Net> Listener<N> {
 
     /// Accepts until its task is ended.
     pub(crate) async fn run(self, mut clock: impl Clock, reception: Reception<N::Stream>) {
-        let places = Places::new();
         let mut handshakes = tokio::task::JoinSet::new();
         loop {
             while handshakes.try_join_next().is_some() {}
@@ -97,7 +98,7 @@ impl<N: Net> Listener<N> {
                     continue;
                 }
             };
-            let permit = match reception.admission.admit(clock.now(), remote.ip()) {
+            let permit = match reception.admission.admit(clock.now(), remote) {
                 Ok(permit) => permit,
                 Err(refusal) => {
                     count(&reception.counters, refusal);
@@ -112,7 +113,7 @@ impl<N: Net> Listener<N> {
                         return;
                     }
                 }
-                Scheme::Tls => match places.take(permit.known) {
+                Scheme::Tls => match reception.places.take(permit.known) {
                     Some(place) => {
                         let reception = reception.clone();
                         handshakes.spawn(async move {
@@ -127,8 +128,9 @@ impl<N: Net> Listener<N> {
     }
 }
 
-/// Places for TLS handshakes.
-struct Places {
+/// Places for TLS handshakes. Clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
     all: Arc<Semaphore>,
     of_strangers: Arc<Semaphore>,
 }
@@ -140,7 +142,8 @@ struct Place {
 }
 
 impl Places {
-    fn new() -> Self {
+    /// All of them free.
+    pub(crate) fn new() -> Self {
         let [all, of_strangers] = [HANDSHAKES_AT_ONCE, OF_STRANGERS].map(|places| Arc::new(Semaphore::new(places)));
         Self { all, of_strangers }
     }
@@ -203,8 +206,10 @@ mod tests {
     #[test]
     fn strangers_leave_places_for_peers() {
         let places = Places::new();
+        let of_another_listener = places.clone();
         let mut held: Vec<_> = std::iter::from_fn(|| places.take(false)).collect();
         assert_eq!(held.len(), OF_STRANGERS);
+        assert!(of_another_listener.take(false).is_none(), "all listeners share them");
         held.extend(std::iter::from_fn(|| places.take(true)));
         assert_eq!(held.len(), HANDSHAKES_AT_ONCE);
         held.clear();

@@ -11,7 +11,7 @@ use proto_core::{
     secure::PublicKey,
     time::Time,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     clock::{Clock, SystemClock},
@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) deadline: Duration,
     pub(crate) max_payload: usize,
+    /// How many requests of [`Inner::tell`] still wait for room in the queue.
+    pub(crate) late: watch::Sender<usize>,
 }
 
 /// What became of a message to several receivers.
@@ -194,6 +196,7 @@ impl Mesh {
         let client: Arc<str> = Arc::from(client);
         let feed = self.inner.common.inboxes.claim_client(&client).ok_or(IncomingError::Taken)?;
         let incoming = Incoming::new(feed, Some(Arc::clone(&client)), Arc::clone(&self.inner));
+        self.inner.told().await;
         self.set_client(&client, true).await?;
         Ok(incoming)
     }
@@ -431,14 +434,66 @@ impl Inner {
         }
     }
 
-    /// Has the node do something as soon as it can, without waiting for an answer.
+    /// Has the node do something as soon as it can, without waiting for an answer. What must not overtake it waits for
+    /// [`Inner::told`].
     pub(crate) fn tell(self: &Arc<Self>, command: Command) {
         let request = Request::Command { command, answer: oneshot::channel().0, hops: None };
         let Err(mpsc::error::TrySendError::Full(request)) = self.requests.try_send(request) else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let requests = self.requests.clone();
-            // It fails only when the node is over, and then there is nobody to tell.
-            runtime.spawn(async move { drop(requests.send(request).await) });
+            let inner = Arc::clone(self);
+            inner.late.send_modify(|late| *late += 1);
+            runtime.spawn(async move {
+                // It fails only when the node is over, and then there is nobody to tell.
+                drop(inner.requests.send(request).await);
+                inner.late.send_modify(|late| *late -= 1);
+            });
         }
+    }
+
+    /// Waits until everything that [`Inner::tell`] was given before is in the queue.
+    async fn told(&self) {
+        // It fails only when there is no sender, which `self` has.
+        drop(self.late.subscribe().wait_for(|late| *late == 0).await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        future::Future as _,
+        pin::pin,
+        task::{Context, Waker},
+    };
+
+    #[tokio::test]
+    async fn a_client_does_not_come_back_before_the_node_knows_that_it_went() {
+        let (requests, mut queue) = mpsc::channel(1);
+        let name = NodeName::new("a").unwrap();
+        let common = Arc::new(Common::new(name, PublicKey([1; 32]), Vec::new(), Arc::default()));
+        let inner = Arc::new(Inner { common, requests, deadline: Duration::ZERO, late: watch::Sender::new(0) });
+        let (mesh, client) = (Mesh { inner: Arc::clone(&inner) }, Arc::from("desk"));
+        let feed = inner.common.inboxes.claim_client(&client).unwrap();
+        inner.tell(Command::SetClient { client: Arc::from("other"), present: true });
+        // The queue is full by now.
+        drop(Incoming::new(feed, Some(client), inner));
+        let mut back = pin!(mesh.client("desk"));
+        assert!(back.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let mut told = Vec::new();
+        while told.len() < 3 {
+            tokio::select! {
+                request = queue.recv() => {
+                    let Some(Request::Command { command: Command::SetClient { client, present }, answer, .. }) = request
+                    else {
+                        panic!("nothing else is asked for");
+                    };
+                    told.push((client, present));
+                    let _ = answer.send(Answer::Accepted);
+                }
+                _ = &mut back => panic!("nobody has let it in"),
+            }
+        }
+        let told: Vec<_> = told.iter().map(|(client, present)| (&**client, *present)).collect();
+        assert_eq!(told, [("other", true), ("desk", false), ("desk", true)]);
     }
 }

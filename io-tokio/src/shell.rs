@@ -450,7 +450,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
             Event::LinkUp { peer, incarnation, remote } => {
                 self.common.note_name(peer);
                 if let Ok(remote) = remote.parse::<SocketAddr>() {
-                    self.admission.proven(remote.ip());
+                    self.admission.proven(remote);
                 }
                 info!(%peer, %incarnation, %remote, "link up");
             }

@@ -10,7 +10,10 @@ use proto_core::{
     rng::Rng,
     secure::{Identity, PublicKey},
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 use crate::{
     admission::Admission,
@@ -23,7 +26,7 @@ use crate::{
     dialer::Dialer,
     egress::Egress,
     error::StartError,
-    listener::{Listener, Reception},
+    listener::{Listener, Places, Reception},
     mesh::Inner,
     net::{Host, Net, Target},
     options::MeshOptions,
@@ -67,6 +70,7 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
         tls: tls.clone(),
         limit: options.link.handshake_timeout,
         admission: Arc::clone(&admission),
+        places: Places::new(),
         counters,
         arrivals: arrival_sender.clone(),
     };
@@ -78,7 +82,7 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
         clock,
         common: Arc::clone(&common),
         channels: Channels::new(Arc::clone(&common.counters)),
-        dialer: Dialer::new(net, tls, options.link.dial_timeout, arrival_sender),
+        dialer: Dialer::new(net, tls, options.link.dial_timeout, Arc::clone(&admission), arrival_sender),
         listeners: tasks,
         admission,
         arrivals,
@@ -93,8 +97,9 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
     tokio::spawn(async move {
         drop(drive(engine, shell).await);
     });
+    let (requests, deadline) = (request_sender, options.deadline);
     let max_payload = options.message.max_payload;
-    Ok(Inner { common, requests: request_sender, deadline: options.deadline, max_payload })
+    Ok(Inner { common, requests, deadline, max_payload, late: watch::Sender::new(0) })
 }
 
 fn check(options: &MeshOptions) -> Result<(), StartError> {
@@ -110,7 +115,7 @@ fn check(options: &MeshOptions) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Peers whose address is configured are none that the node has never heard of.
+/// Peers whose address is configured are no strangers. Those that are configured by name become none as they are dialled.
 fn admission(options: &MeshOptions) -> Admission {
     let endpoints = options.peers.iter().flat_map(|peer| &peer.endpoints);
     let peers = endpoints.filter_map(|endpoint| match parse(endpoint).ok()?.host {

@@ -2,9 +2,14 @@
 
 mod common;
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt as _, fs::PermissionsExt as _},
+    path::Path,
+};
 
-use common::World;
+use common::{Ran, World};
 
 #[test]
 fn every_error_of_a_file_is_shown_at_once_in_one_form() {
@@ -248,4 +253,16 @@ fn a_closed_pipe_is_no_failure() {
     let mut child = world.spawn(&["config", "default"]);
     drop(child.stdout.take());
     assert_eq!(common::exit_code(&mut child), 0);
+}
+
+#[test]
+fn arguments_that_are_no_text_are_taken_or_refused_in_order() {
+    let world = World::new();
+    let odd = OsStr::from_bytes(b"odd-\xff");
+    let refused = Ran::of(world.command(&["status", "--json"]).arg(odd).output().unwrap());
+    assert_eq!((refused.code, refused.problem()["code"].as_str()), (2, Some("E0411")), "{}", refused.err);
+    let made = Ran::of(world.command(&["token", "create", "--json", "--file"]).arg(odd).output().unwrap());
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert_eq!(made.json("firelink.token/v1")["file"], "odd-\u{fffd}");
+    assert!(world.path().join(odd).exists());
 }

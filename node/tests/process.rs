@@ -169,6 +169,7 @@ fn metrics_and_health_are_there_for_this_machine() {
     };
     let metrics = get("/metrics", node.admin());
     assert!(metrics.starts_with("HTTP/1.1 200") && metrics.contains("openmetrics-text"), "{metrics}");
+    assert!(metrics.contains("\nfirelink_leftovers_dropped_total 0\n"), "{metrics}");
     assert!(metrics.contains("\nfirelink_links 0\n") && metrics.ends_with("# EOF\n"), "{metrics}");
     assert!(get("/livez", "localhost").starts_with("HTTP/1.1 200"));
     assert!(get("/readyz", "localhost").starts_with("HTTP/1.1 200"), "no link is configured, so none is needed");

@@ -232,7 +232,7 @@ pub const LISTS_MAX: usize = 4_096;
 
 /// Most bytes of a machine's part of a parcel's header. More: rejected as too large.
 pub const PARCEL_HEAD_MAX: usize = 896;
-/// The same for a parcel that may be for several nodes.
+/// The same for one frame that is for several nodes. More: a frame for each.
 pub const CAST_HEAD_MAX: usize = 512;
 /// Most receivers of one frame that is for several. More: further frames.
 pub const CAST_NODES_MAX: usize = 20;

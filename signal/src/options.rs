@@ -5,11 +5,6 @@ use std::{fs, io, os::unix::fs::PermissionsExt as _, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use io_tokio::{MeshOptions, NodeName, Psk};
 
-/// Length below which a token can be guessed, in bytes.
-const SHORT: usize = 16;
-/// The token that stands in the template of Majula.
-const PUBLISHED: &str = "default_token";
-
 /// The meeting point of a mesh.
 #[derive(Debug, Parser)]
 #[command(
@@ -106,7 +101,7 @@ fn token(path: &PathBuf, allow_weak: bool) -> Result<Psk, BadToken> {
     let text = fs::read_to_string(path).map_err(unreadable)?;
     match text.trim() {
         "" => Err(BadToken::Empty(path.clone())),
-        token if !allow_weak && (token.len() < SHORT || token == PUBLISHED) => Err(BadToken::Weak(path.clone())),
+        token if !allow_weak && Psk::weakness(token).is_some() => Err(BadToken::Weak(path.clone())),
         token => Ok(Psk::from_token(token.as_bytes())),
     }
 }

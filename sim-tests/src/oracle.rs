@@ -3,7 +3,10 @@
 //! Every payload names the message it is of: who sent it, in which life, and its number there. So the oracle recognises
 //! whatever an application is handed, however it came there.
 
+pub mod calls;
 mod clients;
+mod services;
+pub mod topics;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +21,9 @@ use proto_core::{
     time::Time,
 };
 
+use calls::Calls;
 use clients::Clients;
+use topics::Topics;
 
 /// Names one message for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,6 +190,8 @@ pub struct Oracle {
     /// What happens at one moment may be told that much apart.
     blur_ms: u64,
     counts: Counts,
+    topics: Topics,
+    calls: Calls,
 }
 
 impl Oracle {
@@ -197,6 +204,7 @@ impl Oracle {
     /// A node started a life. What the last one was asked will never be answered.
     pub fn started(&mut self, node: HostId, life: Incarnation) {
         self.lives.insert(node, Life { number: life, ..Life::default() });
+        self.topics.started(node, life);
     }
 
     /// A node's life ended.
@@ -268,7 +276,11 @@ impl Oracle {
         if let Some(life) = self.lives.get_mut(&node) {
             life.clients.answered(token, answer, self.place, at_ms);
         }
+        self.topics.answered(node, token, answer, self.place);
         let Some(asked) = self.lives.get_mut(&node).and_then(|life| life.answer(token, answer)) else { return };
+        if let Some(key) = asked {
+            self.completed(key, answer);
+        }
         let Some(sent) = asked.and_then(|key| self.sent.get_mut(&key)) else { return };
         let told: Vec<(HostId, Outcome)> = match answer {
             Answer::Sent(outcome) => sent.sole_receiver().map(|to| (to, *outcome)).into_iter().collect(),

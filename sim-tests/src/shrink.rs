@@ -186,6 +186,7 @@ fn plain_op(op: &mut Op) {
         | Op::SendMany { bytes, deadline_ms, .. }
         | Op::Broadcast { bytes, deadline_ms, .. } => (*bytes, *deadline_ms) = (16, 1_000),
         Op::Trace { deadline_ms, .. } | Op::FindNode { deadline_ms, .. } => *deadline_ms = 1_000,
+        Op::Service(service) => service.make_plain(),
         Op::Client { .. } => {}
     }
 }

@@ -45,10 +45,10 @@ impl World {
             Event::Topic(TopicEvent::Publication { subscription, .. }) => {
                 self.holds(id, Mailbox::Subscription(*subscription));
             }
-            // A handler that gives back what it is given.
+            // A handler that gives back what it is given, as slowly as the application is.
             Event::Call(CallEvent::Invoke(invocation)) => {
-                let reply = Reply::Done(invocation.payload.clone());
-                self.command(id, Command::Call(CallCommand::Reply { invocation: invocation.id, reply }));
+                self.rouse(id);
+                self.hosts[id.index()].invoked.push((invocation.id, invocation.payload.clone()));
             }
             Event::Done { token, .. } if host.stopping == Some(*token) => self.leave(id),
             Event::Done { .. }
@@ -70,10 +70,14 @@ impl World {
 
     /// The application holds one more, until it is consumed.
     fn holds(&mut self, id: HostId, mailbox: Mailbox) {
+        self.rouse(id);
+        *self.hosts[id.index()].unconsumed.entry(mailbox).or_default() += 1;
+    }
+
+    /// The application will get round to what lies before it, unless it will already.
+    fn rouse(&mut self, id: HostId) {
         let host = &mut self.hosts[id.index()];
-        let first = host.unconsumed.is_empty();
-        *host.unconsumed.entry(mailbox).or_default() += 1;
-        if first {
+        if host.unconsumed.is_empty() && host.invoked.is_empty() {
             let at = self.schedule.now() + host.config.consume_after;
             self.schedule.at(at, Happening::Consume { host: id, life: host.life });
         }
@@ -83,7 +87,11 @@ impl World {
         let host = &mut self.hosts[id.index()];
         if host.life == life && host.engine.is_some() {
             let lay = core::mem::take(&mut host.unconsumed);
+            let invoked = core::mem::take(&mut host.invoked);
             self.take_out(id, lay);
+            for (invocation, payload) in invoked {
+                self.command(id, Command::Call(CallCommand::Reply { invocation, reply: Reply::Done(payload) }));
+            }
         }
     }
 

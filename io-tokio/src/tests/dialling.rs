@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use proto_core::{id::DialId, node::Endpoint};
+use proto_core::{id::DialId, node::Endpoint, time::Time};
 use tokio::{
     io::{AsyncReadExt as _, DuplexStream},
     net::{TcpListener, TcpStream},
@@ -17,10 +17,14 @@ use crate::{
     clock::SystemClock,
     counters::ShellCounters,
     dialer::{DialError, Dialer},
-    listener::{Listener, Reception},
+    listener::{Listener, Places, Reception},
     net::{Net, TokioNet},
     tls::Tls,
 };
+
+fn rules() -> Arc<Admission> {
+    Arc::new(Admission::new(AdmissionOptions::default(), 1_000, []))
+}
 
 /// A dialer, and where its results come out.
 pub(super) struct Dials {
@@ -31,7 +35,7 @@ pub(super) struct Dials {
 impl Dials {
     pub(super) fn new(tls: Tls, limit: Duration) -> Self {
         let (sender, arrivals) = mpsc::channel(8);
-        Self { dialer: Dialer::new(TokioNet, tls, limit, sender), arrivals }
+        Self { dialer: Dialer::new(TokioNet, tls, limit, rules(), sender), arrivals }
     }
 
     pub(super) async fn dial(&mut self, endpoint: &str) -> Result<crate::channel::Opened<TcpStream>, DialError> {
@@ -61,6 +65,7 @@ impl Door {
             tls,
             limit: Duration::from_secs(1),
             admission: Arc::new(Admission::new(options, 1_000, [])),
+            places: Places::new(),
             counters: Arc::clone(&counters),
             arrivals: sender,
         };
@@ -155,7 +160,7 @@ impl Holes {
         let parse = |addrs: &[&str]| addrs.iter().map(|addr| addr.parse().unwrap()).collect();
         let (sender, arrivals) = mpsc::channel(256);
         let net = Self { names: parse(names), holes: parse(holes) };
-        (Dialer::new(net, Tls::default(), Duration::from_secs(10), sender), arrivals)
+        (Dialer::new(net, Tls::default(), Duration::from_secs(10), rules(), sender), arrivals)
     }
 }
 
@@ -193,6 +198,20 @@ async fn an_address_that_swallows_everything_does_not_hide_the_next() {
     let Some(Arrival::Dialled { result: Ok(opened), .. }) = arrivals.recv().await else { panic!("opens") };
     assert_eq!(&*opened.remote, open);
     assert_eq!(began.elapsed().as_millis(), 250, "the other family is tried second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_dialled_by_name_is_no_stranger() {
+    let (hole, open) = ("192.0.2.1:9", "192.0.2.2:9");
+    let (sender, mut arrivals) = mpsc::channel(8);
+    let net = Holes { names: [hole, open].map(|addr| addr.parse().unwrap()).into(), holes: Arc::from([]) };
+    let rules = rules();
+    let mut dialer = Dialer::new(net, Tls::default(), Duration::from_secs(10), Arc::clone(&rules), sender);
+    let known = |from: &str| rules.admit(Time::ZERO, from.parse().unwrap()).unwrap().known;
+    assert_eq!([known(hole), known(open)], [false, false]);
+    dialer.dial(DialId(1), Endpoint::new("tcp://name:9"));
+    assert!(arrivals.recv().await.is_some());
+    assert_eq!([known(hole), known(open), known("192.0.2.3:9")], [true, true, false]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ use io_tokio::Mesh;
 use serde::Deserialize;
 use tokio::{net::TcpListener, time::timeout};
 
-use crate::run::Readiness;
+use crate::{control::Mailboxes, run::Readiness};
 
 /// A node that does not turn for so long is stuck for good.
 const STUCK: Duration = Duration::from_secs(10);
@@ -29,6 +29,8 @@ const STUCK: Duration = Duration::from_secs(10);
 pub(crate) struct Admin {
     /// The node.
     pub(crate) mesh: Mesh,
+    /// What receivers left behind.
+    pub(crate) mailboxes: Arc<Mailboxes>,
     /// Whether it takes messages.
     pub(crate) readiness: Arc<Readiness>,
 }
@@ -77,7 +79,11 @@ pub(crate) fn is_this_machine(host: &str) -> bool {
 }
 
 async fn scrape(State(admin): State<Admin>) -> Response {
-    match admin.mesh.counters().await.map(metrics::render) {
+    let counters = admin.mesh.counters().await.map(|mut counters| {
+        counters.insert("leftovers_dropped", admin.mailboxes.dropped());
+        counters
+    });
+    match counters.map(metrics::render) {
         Ok(Ok(text)) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Ok(Err(_)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the node has stopped\n").into_response(),

@@ -18,7 +18,9 @@ const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 
 /// Everything that the listener serves.
 pub(super) fn router(api: &Arc<Api>) -> Router {
-    let health = admin::Admin { mesh: api.session.mesh.clone(), readiness: Arc::clone(&api.session.readiness) };
+    let session = &api.session;
+    let (readiness, mailboxes) = (Arc::clone(&session.readiness), Arc::clone(&session.mailboxes));
+    let health = admin::Admin { mesh: session.mesh.clone(), readiness, mailboxes };
     let gated = |router: Router| router.layer(middleware::from_fn_with_state(Arc::clone(api), gate::gate));
     let native = gated(v1::router(api))
         .merge(ws::router(api))

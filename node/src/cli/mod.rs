@@ -28,6 +28,7 @@ mod version;
 
 use std::{
     env,
+    ffi::OsString,
     io::{self, Write as _},
     process::ExitCode,
 };
@@ -111,7 +112,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             let exit = u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.number());
-            if exit == Exit::Usage.number() && wants_json(env::args()) {
+            if exit == Exit::Usage.number() && wants_json(env::args_os()) {
                 usage_as_json(&error);
             } else {
                 // A closed pipe is no reason to fail when help was asked for.
@@ -131,8 +132,8 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// Whether a command line that could not be understood asked for JSON.
-fn wants_json(args: impl Iterator<Item = String>) -> bool {
-    let args: Vec<_> = args.collect();
+fn wants_json(args: impl Iterator<Item = OsString>) -> bool {
+    let args: Vec<_> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
     let format = |text: &str| matches!(text, "json" | "jsonl");
     args.iter().any(|arg| arg == "--json" || arg.strip_prefix("--output=").is_some_and(format))
         || args.windows(2).any(|pair| matches!(pair[0].as_str(), "-o" | "--output") && format(&pair[1]))

@@ -58,7 +58,7 @@ pub(super) fn run(args: &TokenArgs, cx: &Context) -> Result<Exit, Failed> {
     if out.is_text() {
         out.text(&format!("made {}", path.display()))?;
     } else {
-        out.json(&json!({ "schema": "firelink.token/v1", "file": path }))?;
+        out.json(&json!({ "schema": "firelink.token/v1", "file": path.display().to_string() }))?;
     }
     Ok(Exit::Done)
 }

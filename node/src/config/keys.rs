@@ -76,7 +76,7 @@ pub const KEYS: &[Key] = &[
         "mesh.link.max_accepts_per_sec",
         "200",
         "",
-        "Connections accepted per second, twice as many in a burst. One address gets a quarter at most, and peers a quarter more.",
+        "Connections accepted per second, twice as many in a burst. One address gets a quarter, and peers a quarter more; one address has 32 at a time on which no link is up yet.",
     ),
     key("mesh.routing.metric", "latency", "", "What a link costs: latency, hops or cost."),
     key("mesh.routing.transit", "true", "", "Whether this node forwards for others."),
@@ -84,7 +84,12 @@ pub const KEYS: &[Key] = &[
     key("mesh.routing.max_peers", "128", "", "Most links of this node."),
     key("messaging.max_payload", "1MiB", "", "Largest message."),
     key("messaging.deadline", "10s", "", "How long a message may take if its sender does not say."),
-    key("messaging.inbox", "65536", "", "Messages that wait for the application of this node; then senders wait."),
+    key(
+        "messaging.inbox",
+        "65536",
+        "",
+        "Messages that wait for the application of this node, and again for all clients. Then senders wait; refused after 5s without progress. A client has half of what the others leave free; its senders are refused at once.",
+    ),
     key(
         "api.listen",
         "127.0.0.1:18080",

@@ -2,10 +2,10 @@
 //! which is why nothing reaches them.
 //!
 //! Bounds: the last [`KEPT`] events; a follower that is [`FOLLOW`] events behind misses the oldest and is told; the last
-//! [`CONFLICTS_MAX`] names.
+//! [`CONFLICTS_MAX`] names with a wrong key; the names within reach, which are as many as the mesh has nodes.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -40,6 +40,8 @@ struct Kept {
     last: u64,
     /// Names and what was said of their keys, the oldest first.
     conflicts: VecDeque<(String, String)>,
+    /// Names within reach: what is shown under them elsewhere explains nothing.
+    reachable: BTreeSet<String>,
 }
 
 impl Journal {
@@ -58,7 +60,11 @@ impl Journal {
                         self.enter(kind, id, text);
                     }
                 }
-                Notice::Missed(count) => self.enter("missed", None, format!("{count} events were missed")),
+                Notice::Missed(count) => {
+                    // Any of them may be out of reach by now.
+                    self.lock().reachable.clear();
+                    self.enter("missed", None, format!("{count} events were missed"));
+                }
             }
         }
     }
@@ -106,13 +112,24 @@ impl Journal {
         self.lock().conflicts.iter().find(|(name, _)| name == node).map(|(_, text)| text.clone())
     }
 
-    /// Remembers a wrong key until the name is reached with the right one.
+    /// Remembers a wrong key until the name is reached with the right one. One that is shown while the name is within
+    /// reach is not why it goes away later.
     fn note_key(&self, event: &Event) {
+        let kept = &mut *self.lock();
         let (name, conflict) = match event {
+            Event::KeyConflict { name, .. } if kept.reachable.contains(name.as_str()) => return,
             Event::KeyConflict { name, pinned, shown } => {
                 (name, Some(format!("{name} shows the key {shown}, but is pinned to {pinned}")))
             }
-            Event::Reachable { node: name, .. } | Event::LinkUp { peer: name, .. } => (name, None),
+            Event::Reachable { node: name, .. } => {
+                kept.reachable.insert(name.to_string());
+                (name, None)
+            }
+            Event::LinkUp { peer: name, .. } => (name, None),
+            Event::Unreachable { node } => {
+                kept.reachable.remove(node.as_str());
+                return;
+            }
             Event::Message(_)
             | Event::Done { .. }
             | Event::Topic(_)
@@ -120,13 +137,12 @@ impl Journal {
             | Event::Hop { .. }
             | Event::LinkDown { .. }
             | Event::LinkFailed { .. }
-            | Event::Unreachable { .. }
             | Event::Unpinned { .. }
             | Event::IdentityInUse { .. }
             | Event::StoreFailed
             | Event::Misuse(_) => return,
         };
-        let conflicts = &mut self.lock().conflicts;
+        let conflicts = &mut kept.conflicts;
         conflicts.retain(|(other, _)| other != name.as_str());
         if let Some(text) = conflict {
             if conflicts.len() == CONFLICTS_MAX {
@@ -189,4 +205,33 @@ fn describe(event: &Event) -> Option<(&'static str, Option<String>, String)> {
 
 fn again(pause: Duration) -> String {
     format!("; next try in {}", clock::humane(pause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use io_tokio::NodeName;
+    use proto_core::{id::Incarnation, secure::PublicKey};
+
+    fn b() -> NodeName {
+        NodeName::new("b").unwrap()
+    }
+
+    fn conflict() -> Event {
+        Event::KeyConflict { name: b(), pinned: PublicKey([1; 32]), shown: PublicKey([2; 32]) }
+    }
+
+    #[test]
+    fn a_wrong_key_explains_an_absence_only_if_it_was_shown_meanwhile() {
+        let journal = Journal::new();
+        let explained = |events: &[Event]| {
+            events.iter().for_each(|event| journal.note_key(event));
+            journal.conflict("b").is_some()
+        };
+        let (reachable, unreachable) =
+            (Event::Reachable { node: b(), incarnation: Incarnation(1) }, Event::Unreachable { node: b() });
+        assert!(explained(&[conflict()]));
+        assert!(!explained(&[reachable, conflict(), unreachable]));
+        assert!(explained(&[conflict()]));
+    }
 }

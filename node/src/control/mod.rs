@@ -8,6 +8,7 @@ mod client;
 mod documents;
 mod framing;
 mod journal;
+mod leftovers;
 mod mailbox;
 mod protocol;
 pub(crate) mod refusal;

@@ -63,7 +63,7 @@ pub(crate) struct Session {
     /// What happened to it.
     pub(crate) journal: Arc<Journal>,
     /// Messages that a receiver took and did not acknowledge.
-    pub(crate) mailboxes: Mailboxes,
+    pub(crate) mailboxes: Arc<Mailboxes>,
     /// Whether it takes messages.
     pub(crate) readiness: Arc<Readiness>,
     /// Tells the process to end.

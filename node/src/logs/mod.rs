@@ -4,7 +4,10 @@
 
 mod rolling;
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    panic::PanicHookInfo,
+};
 
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -81,19 +84,62 @@ pub(crate) fn start(log: &Log, wishes: Wishes) -> Result<Guard, Problem> {
         LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
     };
     tracing_subscriber::registry().with(lines).try_init().map_err(|why| failed(why.to_string()))?;
-    log_panics();
+    std::panic::set_hook(hook(std::panic::take_hook(), log.file.is_none()));
     Ok(Guard { worker: Some(worker), dropped })
 }
 
-/// A panic is a line of the log like any other: in its file, and in its format.
-fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
+/// What is done at a panic.
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
+
+/// A panic is a line of the log like any other: in its file, and in its format. Where that is not on standard error, it is
+/// said there too, as `previous` does.
+fn hook(previous: Hook, on_stderr: bool) -> Hook {
+    Box::new(move |panic| {
         let what = panic.payload_as_str().unwrap_or("no message");
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(at, "panicked: {what}");
-    }));
+        if !on_stderr || !tracing::enabled!(tracing::Level::ERROR) {
+            previous(panic);
+        }
+    })
 }
 
 fn non_blocking(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
     NonBlockingBuilder::default().buffered_lines_limit(LINES_WAITING).lossy(true).finish(writer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        panic,
+        sync::{Arc, Mutex},
+    };
+
+    #[test]
+    fn a_panic_is_said_on_standard_error_unless_the_log_says_it_there() {
+        // The hook is that of the whole process: other tests may panic meanwhile.
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let standard: Arc<Hook> = Arc::new(panic::take_hook());
+        let panic_with = |on_stderr: bool, what: &'static str| {
+            let (said, standard) = (Arc::clone(&said), Arc::clone(&standard));
+            let previous: Hook = Box::new(move |panic| match panic.payload_as_str() {
+                Some(what @ ("to a file" | "to nowhere" | "to standard error")) => {
+                    said.lock().unwrap().push(what.to_owned())
+                }
+                Some(_) | None => standard(panic),
+            });
+            panic::set_hook(hook(previous, on_stderr));
+            assert!(panic::catch_unwind(|| panic::panic_any(what)).is_err());
+            drop(panic::take_hook());
+        };
+        let log = tracing_subscriber::fmt().with_writer(io::sink).finish();
+        tracing::subscriber::with_default(log, || {
+            panic_with(false, "to a file");
+            panic_with(true, "to standard error");
+        });
+        panic_with(true, "to nowhere");
+        panic::set_hook(Box::new(move |panic| standard(panic)));
+        assert_eq!(*said.lock().unwrap(), ["to a file", "to nowhere"]);
+    }
 }

@@ -63,17 +63,12 @@ pub(super) async fn start(start: Start, stop: mpsc::Sender<Stop>) -> Result<Runn
     let journal = Journal::new();
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&journal).watch(events));
+    let mailboxes = Arc::new(Mailboxes::default());
     if let Some(listener) = listener {
-        tasks.spawn(admin::serve(listener, admin::Admin { mesh: mesh.clone(), readiness: Arc::clone(&readiness) }));
+        let (mesh, mailboxes) = (mesh.clone(), Arc::clone(&mailboxes));
+        tasks.spawn(admin::serve(listener, admin::Admin { mesh, mailboxes, readiness: Arc::clone(&readiness) }));
     }
-    let session = Arc::new(Session {
-        mesh,
-        facts,
-        journal,
-        mailboxes: Mailboxes::default(),
-        readiness: Arc::clone(&readiness),
-        stop,
-    });
+    let session = Arc::new(Session { mesh, facts, journal, mailboxes, readiness: Arc::clone(&readiness), stop });
     tasks.spawn(server.run(Arc::clone(&session)));
     let api = api::Api::new(Arc::clone(&session), config.api)?;
     if !api_listeners.is_empty() {

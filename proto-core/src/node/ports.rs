@@ -13,7 +13,7 @@ use crate::{
     directory,
     error::{DropReason, Violation},
     id::{Incarnation, NodeAddr},
-    limits::CAST_NODES_MAX,
+    limits::{CAST_HEAD_MAX, CAST_NODES_MAX},
     link::{Lane, LinkId},
     message::{self, Messages, OutflowView, Place, path_between},
     node::{Config, Outcome},
@@ -234,8 +234,10 @@ impl Node {
                 },
             }
         }
+        // A header that leaves no room for many receivers goes to each alone.
+        let at_once = if head.len() > CAST_HEAD_MAX { 1 } else { CAST_NODES_MAX };
         for (next, together) in ways {
-            for some in together.chunks(CAST_NODES_MAX) {
+            for some in together.chunks(at_once) {
                 let sent = self.send_cast(source, next, some, head, body.clone());
                 match (sent, source.from) {
                     (Err(why), _) => some.iter().for_each(|_| self.count_drop(why)),

@@ -79,7 +79,31 @@ impl fmt::Debug for Identity {
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Psk([u8; 32]);
 
+/// Characters of which a token should have at least so many: a shorter one can be guessed.
+pub const TOKEN_CHARS_MIN: usize = 16;
+
+/// The token that stands in the template of Majula.
+pub const PUBLISHED_TOKEN: &str = "default_token";
+
+/// Why a token can be guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weakness {
+    /// It is [`PUBLISHED_TOKEN`], which everybody knows.
+    Published,
+    /// It has less than [`TOKEN_CHARS_MIN`] characters.
+    Short,
+}
+
 impl Psk {
+    /// Why a token can be guessed, if it can.
+    #[must_use]
+    pub fn weakness(token: &str) -> Option<Weakness> {
+        if token == PUBLISHED_TOKEN {
+            return Some(Weakness::Published);
+        }
+        (token.chars().count() < TOKEN_CHARS_MIN).then_some(Weakness::Short)
+    }
+
     /// The key of a token: its BLAKE2s hash. The token should be random: whoever a node
     /// dials, member or not, and who knows the name of the network, gets a handshake message that tells right guesses from
     /// wrong ones, and can try as many off line as it likes.
@@ -98,5 +122,18 @@ impl Psk {
 impl fmt::Debug for Psk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Psk(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_measured_in_characters() {
+        assert_eq!(Psk::weakness("default_token"), Some(Weakness::Published));
+        assert_eq!(Psk::weakness("fifteen letters"), Some(Weakness::Short));
+        assert_eq!(Psk::weakness("令牌令牌令牌"), Some(Weakness::Short), "eighteen bytes");
+        assert_eq!(Psk::weakness("sixteen letters."), None);
     }
 }

@@ -8,7 +8,7 @@ mod resolver;
 mod session;
 
 pub use handshake::{Handshake, HandshakeError, Local, PeerIdentity, Step};
-pub use identity::{Identity, Psk, PublicKey};
+pub use identity::{Identity, PUBLISHED_TOKEN, Psk, PublicKey, TOKEN_CHARS_MIN, Weakness};
 pub use pins::{PinChange, PinConflict, Pins};
 #[cfg(feature = "aws-lc")]
 pub use provider::AWS_LC;

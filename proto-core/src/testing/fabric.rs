@@ -158,12 +158,14 @@ impl Fabric {
             }
             Output::Persist { ticket, record: _ } => self.fly(node, Input::Persisted { upto: ticket, durable: true }),
             Output::Event(event) => {
-                if let Event::Message(message) = &event {
-                    let mailbox = message.mailbox();
-                    self.fly(node, Input::Consumed { mailbox, messages: 1 });
-                }
-                if let Event::Topic(TopicEvent::Publication { subscription, .. }) = &event {
-                    let mailbox = Mailbox::Subscription(*subscription);
+                let taken = if let Event::Message(message) = &event {
+                    Some(message.mailbox())
+                } else if let Event::Topic(TopicEvent::Publication { subscription, .. }) = &event {
+                    Some(Mailbox::Subscription(*subscription))
+                } else {
+                    None
+                };
+                if let Some(mailbox) = taken {
                     self.fly(node, Input::Consumed { mailbox, messages: 1 });
                 }
                 told.push((node, self.now, event));

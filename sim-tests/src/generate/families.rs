@@ -38,6 +38,8 @@ pub const FAMILIES: &[Family] = &[
         about: "pairs that dial each other at once, new lives in quick succession",
         make: restart,
     },
+    Family { name: "topics", about: "subscriptions come and go, some of them slow; publications", make: topics },
+    Family { name: "calls", about: "services come and go, some of them slow; calls", make: calls },
 ];
 
 /// What a family chooses; everything else is drawn alike for all.
@@ -136,7 +138,8 @@ fn star(draw: &Draw) -> Scenario {
 fn random(draw: &Draw) -> Scenario {
     let hosts = Hosts::new(draw, 6, 12, 20).random().each(|draw, host| host.template.transit = !draw.percent(20));
     let latency = draw.part("link").scale_us(200, 20_000);
-    Plan { link: LinkSpec { latency, ..LinkSpec::default() }, ..Plan::new(hosts) }.finish(draw)
+    let load = Load { topics: 10, calls: 10, ..Load::ORDINARY };
+    Plan { load, link: LinkSpec { latency, ..LinkSpec::default() }, ..Plan::new(hosts) }.finish(draw)
 }
 
 fn churn(draw: &Draw) -> Scenario {
@@ -179,13 +182,23 @@ fn overload(draw: &Draw) -> Scenario {
     });
     let rate_bytes_per_s = draw.part("link").scale(1 << 20, 1 << 26);
     let link = LinkSpec { rate_bytes_per_s, ..LinkSpec::default() };
-    let load = Load { gap_ms: (10, 100), bytes_max: 128 * 1_024, deadline_max_ms: 8_000 };
+    let load = Load { gap_ms: (10, 100), bytes_max: 128 * 1_024, ..Load::ORDINARY };
     Plan { load, link, ..Plan::new(hosts).always(&[Kind::Pause, Kind::SlowApplication, Kind::StuckClient]) }
         .finish(draw)
 }
 
 fn restart(draw: &Draw) -> Scenario {
     Plan::new(Hosts::new(draw, 2, 4, 100).full()).always(&[Kind::Crash, Kind::Kill, Kind::Cut]).finish(draw)
+}
+
+fn topics(draw: &Draw) -> Scenario {
+    let load = Load { gap_ms: (10, 100), topics: 80, ..Load::ORDINARY };
+    Plan { load, ..Plan::new(Hosts::new(draw, 3, 7, 20).random()).always(&[Kind::SlowApplication]) }.finish(draw)
+}
+
+fn calls(draw: &Draw) -> Scenario {
+    let load = Load { gap_ms: (10, 100), calls: 80, ..Load::ORDINARY };
+    Plan { load, ..Plan::new(Hosts::new(draw, 3, 7, 20).random()).always(&[Kind::SlowApplication]) }.finish(draw)
 }
 
 /// Gives links up later than a few lost packets take.

@@ -7,6 +7,7 @@
 pub(crate) mod draw;
 mod families;
 mod faults;
+mod services;
 mod topology;
 mod workload;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use io_sim::HostId;
 
-use super::draw::Draw;
+use super::{draw::Draw, services};
 use crate::scenario::{Op, TimedOp};
 
 /// How much is asked for, and how large it is.
@@ -16,11 +16,16 @@ pub(super) struct Load {
     pub bytes_max: u32,
     /// Longest deadline, in milliseconds.
     pub deadline_max_ms: u32,
+    /// How many requests in a hundred are about topics.
+    pub topics: u64,
+    /// How many in a hundred are about calls.
+    pub calls: u64,
 }
 
 impl Load {
     /// A mesh in ordinary use.
-    pub(super) const ORDINARY: Self = Self { gap_ms: (10, 200), bytes_max: 4_096, deadline_max_ms: 8_000 };
+    pub(super) const ORDINARY: Self =
+        Self { gap_ms: (10, 200), bytes_max: 4_096, deadline_max_ms: 8_000, topics: 0, calls: 0 };
 }
 
 /// The clients that any node may have, now and then.
@@ -59,6 +64,18 @@ pub(super) fn requests(draw: &mut Draw, hosts: u32, load: Load, until_ms: u64) -
         at_ms += draw.between(1, 2 * gap);
         if at_ms >= until_ms {
             return ops;
+        }
+        // Families without topics and calls draw nothing for them.
+        if load.topics + load.calls > 0 {
+            let turn = draw.between(0, 99);
+            if turn < load.topics {
+                services::topics(draw, hosts, load, at_ms, &mut ops);
+                continue;
+            }
+            if turn < load.topics + load.calls {
+                services::calls(draw, hosts, load, at_ms, &mut ops);
+                continue;
+            }
         }
         let kind = draw.weighted(&weights).unwrap_or(Kind::Send);
         request(draw, hosts, load, kind, at_ms, &mut ops);

@@ -20,6 +20,17 @@ mod msg_no_duplicate;
 mod msg_no_phantom;
 mod msg_one_answer;
 mod msg_outcome_truth;
+mod ps_complete_after_calm;
+mod ps_filter;
+mod ps_no_duplicate;
+mod ps_no_phantom;
+mod ps_order;
+mod ps_receipt_truth;
+mod rc_answered_after_calm;
+mod rc_at_most_once;
+mod rc_deadline;
+mod rc_definite;
+mod rc_one_completion;
 mod rt_agreed;
 mod rt_complete;
 mod rt_hop_limit;
@@ -34,12 +45,14 @@ mod sample;
 use io_sim::{Fault, HostId, HostSpec};
 use proto_core::{
     id::{Incarnation, Token},
-    node::{Answer, Event, Message},
+    node::{Answer, CallEvent, Event, Message, TopicEvent},
+    pubsub::Publication,
+    rpc::{Completion, Invocation},
     time::Time,
 };
 
 use crate::{
-    oracle::{Key, Oracle},
+    oracle::{Key, Oracle, topics::SubscriptionKey},
     snapshot::Snapshot,
     verdict::Violation,
 };
@@ -62,6 +75,36 @@ pub struct Fact<'a> {
     pub spec: &'a HostSpec,
     /// What.
     pub what: What<'a>,
+}
+
+impl Fact<'_> {
+    /// The publication that is handed over, if that is the fact, and the subscription that gets it.
+    fn publication(&self) -> Option<(SubscriptionKey, &Publication)> {
+        let What::Told(Event::Topic(TopicEvent::Publication { subscription, publication })) = self.what else {
+            return None;
+        };
+        Some((SubscriptionKey { node: self.node, life: self.life, id: *subscription }, publication))
+    }
+
+    /// The call that a handler is given, if that is the fact.
+    const fn invocation(&self) -> Option<&Invocation> {
+        match self.what {
+            What::Told(Event::Call(CallEvent::Invoke(invocation))) => Some(invocation),
+            What::Started
+            | What::Struck(_)
+            | What::Dialled { .. }
+            | What::Told(_)
+            | What::Handed { .. }
+            | What::Answered { .. }
+            | What::Turned { .. } => None,
+        }
+    }
+
+    /// The end of a call, if that is the fact.
+    fn completion(&self, oracle: &Oracle) -> Option<(Key, &Completion)> {
+        let What::Answered { token, answer: Answer::Called { completion, .. } } = self.what else { return None };
+        Some((oracle.request(self.node, token)?.message?, completion))
+    }
 }
 
 /// What a [`Fact`] is about.
@@ -162,6 +205,17 @@ impl Default for Suite {
             Box::new(msg_outcome_truth::MsgOutcomeTruth::default()),
             Box::new(msg_one_answer::MsgOneAnswer::default()),
             Box::new(msg_delivered_after_calm::MsgDeliveredAfterCalm),
+            Box::new(ps_no_phantom::PsNoPhantom),
+            Box::new(ps_filter::PsFilter),
+            Box::new(ps_no_duplicate::PsNoDuplicate),
+            Box::new(ps_order::PsOrder::default()),
+            Box::new(ps_receipt_truth::PsReceiptTruth),
+            Box::new(ps_complete_after_calm::PsCompleteAfterCalm),
+            Box::new(rc_one_completion::RcOneCompletion),
+            Box::new(rc_at_most_once::RcAtMostOnce),
+            Box::new(rc_definite::RcDefinite),
+            Box::new(rc_deadline::RcDeadline),
+            Box::new(rc_answered_after_calm::RcAnsweredAfterCalm),
             Box::new(eng_progress::EngProgress::default()),
             Box::new(eng_bounds::EngBounds),
             Box::new(eng_quiet::EngQuiet),

@@ -1,17 +1,21 @@
 //! A sound little mesh for tests to break: `n0 - n1 - n2`, every link costs 1.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use io_sim::{HostId, HostSpec};
 use proto_core::{
     id::{Incarnation, NodeAddr, NodeName, Seq, Token},
-    node::Message,
+    node::{Answer, CallEvent, Event, Message, TopicEvent},
+    pubsub::{Policy, Publication, Subscribed, SubscriptionId, Topic},
+    rpc::{Balance, Caller, Completion, Invocation, InvocationId, ServiceName},
     time::Time,
 };
 
-use super::{Fact, What};
+use super::{Fact, Held, Invariant, What};
 use crate::{
-    oracle::{Key, Letter, Oracle, Receivers, Request},
+    oracle::{Key, Letter, Oracle, Receivers, Request, calls::Called},
+    scenario::{Callee, Service},
     snapshot::{AdvertSnap, ForwardSnap, LinkSnap, NodeSnap, RouteSnap, Snapshot},
 };
 
@@ -120,4 +124,151 @@ pub(super) fn message() -> Message {
 
 pub(super) fn fact<'a>(node: HostId, local: Time, spec: &'a HostSpec, what: What<'a>) -> Fact<'a> {
     Fact { at_ms: local.as_nanos() / 1_000_000, node, life: Incarnation(1), local, spec, what }
+}
+
+/// The subscription of every node that has one.
+pub(super) fn subscription() -> SubscriptionId {
+    serde_json::from_str(r#"{"slot":0,"generation":0}"#).expect("a good number")
+}
+
+/// What it wants.
+pub(super) const PATTERN: &str = "a.*";
+
+/// A node has subscribed to [`PATTERN`], with much room.
+pub(super) fn subscribe(oracle: &mut Oracle, at: HostId, group: Option<&str>) {
+    let (pattern, group) = (Arc::from(PATTERN), group.map(Arc::from));
+    let subscribe = Service::Subscribe { at, pattern, group, policy: Policy::DropOldest, queue: 1_024, credit: 256 };
+    oracle.service(Token(20), &subscribe);
+    let made = Answer::Subscribed(Subscribed { id: subscription(), recovery: None });
+    oracle.answered(at, Token(20), &made, 0, |_| None);
+}
+
+/// Everybody knows the subscriptions of a node.
+pub(super) fn known(oracle: &mut Oracle, at: HostId) {
+    oracle.service(Token(21), &Service::Known { at, deadline_ms: 1_000 });
+    oracle.answered(at, Token(21), &Answer::Accepted, 0, |_| None);
+}
+
+/// Node 0 has published [`KEY`], with [`TOKEN`].
+pub(super) fn publish(oracle: &mut Oracle, topic: &str) {
+    oracle.published(KEY, Arc::from(topic), addr(0), None);
+}
+
+/// Likewise, and it surely reaches everybody.
+pub(super) fn publish_surely(oracle: &mut Oracle, topic: &str) {
+    oracle.published(KEY, Arc::from(topic), addr(0), Some((0..3).map(HostId).collect()));
+}
+
+/// Node 2 has subscribed, then node 0 has published.
+pub(super) fn published(topic: &str) -> Oracle {
+    let mut oracle = oracle();
+    subscribe(&mut oracle, HostId(2), None);
+    publish(&mut oracle, topic);
+    oracle
+}
+
+/// [`KEY`] as a subscription is handed it.
+pub(super) fn publication(topic: &str) -> Publication {
+    Publication {
+        topic: Topic::new(topic).expect("a good topic"),
+        headers: Bytes::new(),
+        payload: KEY.payload(20),
+        from: addr(0),
+        incarnation: Incarnation(1),
+        from_client: None,
+        seq: Seq(1),
+        position: None,
+    }
+}
+
+/// How a node tells of it.
+pub(super) fn event(topic: &str) -> Event {
+    handing(publication(topic))
+}
+
+fn handing(publication: Publication) -> Event {
+    Event::Topic(TopicEvent::Publication { subscription: subscription(), publication: Arc::new(publication) })
+}
+
+/// What an invariant says when node 2 hands over a publication.
+pub(super) fn handed(invariant: &mut dyn Invariant, oracle: &Oracle, publication: Publication) -> Held {
+    handed_at(invariant, oracle, HostId(2), publication)
+}
+
+/// Likewise, at any node.
+pub(super) fn handed_at(
+    invariant: &mut dyn Invariant,
+    oracle: &Oracle,
+    host: HostId,
+    publication: Publication,
+) -> Held {
+    let (event, spec) = (handing(publication), spec());
+    let life = oracle.life(host).expect("it runs");
+    let fact = Fact { life, ..fact(host, Time::ZERO, &spec, What::Told(&event)) };
+    invariant.fact(&fact, oracle)
+}
+
+/// Node 0 has called `sum` with [`TOKEN`], a second before the deadline: [`KEY`].
+pub(super) fn called(key: Option<u8>) -> Oracle {
+    let mut oracle = oracle();
+    call(&mut oracle, KEY, key);
+    oracle
+}
+
+/// Likewise, in the calm.
+pub(super) fn called_surely() -> Oracle {
+    let mut oracle = oracle();
+    oracle.called(KEY, Called { fresh: true, ..a_call(KEY, None) });
+    oracle
+}
+
+/// A node calls `sum`.
+pub(super) fn call(oracle: &mut Oracle, name: Key, key: Option<u8>) {
+    oracle.called(name, a_call(name, key));
+}
+
+fn a_call(name: Key, key: Option<u8>) -> Called {
+    Called {
+        from: addr(name.from.0 as usize),
+        service: Arc::from("sum"),
+        to: Callee::Any(Balance::Nearest),
+        payload: name.payload(20),
+        key,
+        deadline: Duration::from_secs(1),
+        asked: Time::ZERO,
+        fresh: false,
+        token: TOKEN,
+        ran: Vec::new(),
+        ended: Vec::new(),
+    }
+}
+
+/// A call as its handler gets it.
+pub(super) fn invocation(name: Key) -> Invocation {
+    Invocation {
+        id: InvocationId(1),
+        service: ServiceName::new("sum").expect("a good name"),
+        client: None,
+        caller: Caller { node: addr(name.from.0 as usize), incarnation: name.life, client: None },
+        payload: name.payload(20),
+        left: Duration::from_secs(1),
+        streaming: false,
+    }
+}
+
+/// What an invariant says when a handler is given a call.
+pub(super) fn runs(invariant: &mut dyn Invariant, oracle: &mut Oracle, host: HostId, what: Invocation) -> Held {
+    let (event, spec) = (Event::Call(CallEvent::Invoke(Box::new(what))), spec());
+    oracle.heard(host, &event);
+    let life = oracle.life(host).expect("it runs");
+    let fact = Fact { life, ..fact(host, Time::ZERO, &spec, What::Told(&event)) };
+    invariant.fact(&fact, oracle)
+}
+
+/// What an invariant says when the call of [`TOKEN`] ends.
+pub(super) fn ends(invariant: &mut dyn Invariant, oracle: &mut Oracle, completion: Completion) -> Held {
+    let (answer, spec) = (Answer::Called { at: None, completion }, spec());
+    oracle.answered(HostId(0), TOKEN, &answer, 0, |_| None);
+    let what = What::Answered { token: TOKEN, answer: &answer };
+    invariant.fact(&fact(HostId(0), Time::ZERO, &spec, what), oracle)
 }

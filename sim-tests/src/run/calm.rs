@@ -1,5 +1,7 @@
 //! After the storm: heal the survivors, wait until they have settled, ask things of them, leave them alone, look again.
 
+mod services;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use io_sim::{Fault, HostId, HostState, Partition, SimTime};
@@ -173,6 +175,7 @@ fn serve(stage: &mut Stage<'_, impl Theatre>) -> Result<(), Violation> {
         let _ = stage.ask(&Op::Client { at, client: Arc::from(CLIENT), present: true }, true);
     }
     stage.pass(POLL)?;
+    services::serve(stage)?;
     let (requests, traces): (Vec<_>, Vec<_>) =
         requests(stage.referee.snapshot()).into_iter().partition(|op| !matches!(op, Op::Trace { .. }));
     for op in requests {

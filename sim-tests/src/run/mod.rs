@@ -9,6 +9,7 @@ mod calm;
 pub(crate) mod guard;
 mod reality;
 pub(crate) mod referee;
+mod services;
 pub(crate) mod snap;
 mod stage;
 pub(crate) mod theatre;

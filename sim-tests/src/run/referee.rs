@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 use io_sim::{Fault, HostId, Observer, TurnRecord, World};
 use proto_core::{
     id::{NodeAddr, NodeName, Token},
-    node::{Answer, Endpoint, Event, Input, Message, Output},
+    node::{Answer, Endpoint, Event, Input, Mailbox, Message, Output},
     time::Time,
 };
 
@@ -139,7 +139,7 @@ impl<'a> Referee<'a> {
     pub(crate) fn turned(&mut self, world: &impl Sight, turn: &TurnRecord<'_>) -> Result<bool, Violation> {
         self.look_at(world, turn.host)?;
         for input in turn.inputs {
-            if let Input::Consumed { messages, .. } = input {
+            if let Input::Consumed { mailbox: Mailbox::Node | Mailbox::Client(_), messages } = input {
                 self.oracle.consumed(turn.host, *messages);
             }
         }
@@ -170,9 +170,11 @@ impl<'a> Referee<'a> {
         match event {
             Event::Message(message) => self.handed(world, turn, message).map(|()| false),
             Event::Done { token, answer } => self.answered(world, turn, *token, answer).map(|()| false),
-            Event::Topic(_) | Event::Call(_) | Event::Hop { .. } | Event::LinkFailed { .. } => {
+            Event::Topic(_) | Event::Call(_) => {
+                self.oracle.heard(turn.host, event);
                 self.plain(world, turn, event).map(|()| false)
             }
+            Event::Hop { .. } | Event::LinkFailed { .. } => self.plain(world, turn, event).map(|()| false),
             Event::LinkUp { .. }
             | Event::LinkDown { .. }
             | Event::Reachable { .. }
@@ -202,8 +204,8 @@ impl<'a> Referee<'a> {
         token: Token,
         answer: &Answer,
     ) -> Result<(), Violation> {
-        // The world itself asks a node to drain when it stops it.
-        if let Answer::Drained { .. } = answer {
+        // The world itself asks a node to drain when it stops it, and plays the handlers.
+        if let Answer::Drained { .. } | Answer::NotTaken(_) = answer {
             return Ok(());
         }
         let at_ms = world.now().as_millis();

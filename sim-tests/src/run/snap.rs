@@ -85,7 +85,8 @@ fn clients(scenario: &Scenario, host: HostId) -> usize {
         | Op::SendMany { .. }
         | Op::Broadcast { .. }
         | Op::Trace { .. }
-        | Op::FindNode { .. } => None,
+        | Op::FindNode { .. }
+        | Op::Service(_) => None,
     });
     names.collect::<BTreeSet<_>>().len() + 1
 }

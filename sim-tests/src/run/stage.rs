@@ -1,6 +1,6 @@
 //! The world of a scenario, and the storm in it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use io_sim::{Fault, HostId, HostState, World, WorldOptions, time::SimTime};
 use proto_core::{
@@ -11,16 +11,16 @@ use proto_core::{
 use super::{Options, referee::Referee, snap::Follow, theatre::Theatre};
 use crate::{
     oracle::{Key, Letter, Receivers, Request},
-    scenario::{Op, Scenario},
+    scenario::{Op, Scenario, Service},
     snapshot::Snapshot,
     verdict::{Report, Violation},
 };
 
 /// A request as the node gets it, how long the answer may take, what it is for people, and the message it sends.
-type Wording = (Command, Duration, &'static str, Option<Key>);
+pub(super) type Wording = (Command, Duration, &'static str, Option<Key>);
 
-/// How long it may take to take a client in.
-const CLIENT_WITHIN: Duration = Duration::from_secs(1);
+/// How long it may take to take a client in, or a subscription or service.
+pub(super) const CLIENT_WITHIN: Duration = Duration::from_secs(1);
 /// Time between two looks at everything.
 const SAMPLE: Duration = Duration::from_millis(250);
 
@@ -30,6 +30,8 @@ pub(super) struct Stage<'a, W> {
     pub(super) scenario: &'a Scenario,
     pub(super) world: W,
     pub(super) referee: Referee<'a>,
+    /// The nodes that each node surely reaches in the calm, and that surely reach it.
+    pub(super) sure: BTreeMap<HostId, Vec<HostId>>,
     sampled: SimTime,
 }
 
@@ -49,7 +51,7 @@ impl<'a, W: Theatre> Stage<'a, W> {
             world.apply(&Fault::Link { from: link.from, to: link.to, spec: link.spec });
         }
         let referee = Referee::new(scenario, options, world.blur());
-        Self { scenario, world, referee, sampled: SimTime::ZERO }
+        Self { scenario, world, referee, sure: BTreeMap::new(), sampled: SimTime::ZERO }
     }
 
     /// Plays faults and workload up to the calm.
@@ -120,7 +122,7 @@ impl<'a, W: Theatre> Stage<'a, W> {
             return None;
         }
         let (command, within, what, key) = self.command(op, fresh)?;
-        let reports = !matches!(op, Op::Send { report: false, .. });
+        let reports = wants_answer(op);
         let within = self.world.patience(&command, within);
         let token = self.world.command(from, command)?;
         self.referee.log(&self.world, || format!("{} is asked {token}: {op:?}", self.referee.name(from)));
@@ -128,6 +130,9 @@ impl<'a, W: Theatre> Stage<'a, W> {
         self.referee.oracle.asked(from, token, due, Request { message: key, what, fresh });
         if let Op::Client { at, client, present } = op {
             self.referee.oracle.client(*at, token, client, *present);
+        }
+        if let Op::Service(service) = op {
+            self.note_service(token, service, key, fresh);
         }
         Some(token)
     }
@@ -170,6 +175,7 @@ impl<'a, W: Theatre> Stage<'a, W> {
                 let (name, deadline) = (self.referee.name(*to).clone(), ms(*deadline_ms));
                 (Command::FindNode { name, deadline }, deadline, "look-up", None)
             }
+            Op::Service(service) => self.word_service(service)?,
         })
     }
 
@@ -211,4 +217,12 @@ impl<'a, W: Theatre> Stage<'a, W> {
             counts: self.referee.oracle.counts(),
         }
     }
+}
+
+/// Whether a request is answered even if it is not refused.
+const fn wants_answer(op: &Op) -> bool {
+    !matches!(
+        op,
+        Op::Send { report: false, .. } | Op::Service(Service::Publish { receipt: false, .. } | Service::Cancel { .. })
+    )
 }

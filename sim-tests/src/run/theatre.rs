@@ -36,6 +36,9 @@ pub(crate) trait Sight {
     /// for it where the order of calls depends on waiting.
     fn in_order(&self, key: Key) -> bool;
 
+    /// Whether applications can ask for topics and calls.
+    fn serves(&self) -> bool;
+
     /// How far apart what happens at one moment may be told.
     fn blur(&self) -> Duration;
 
@@ -95,6 +98,10 @@ impl Sight for World {
     }
 
     fn in_order(&self, _key: Key) -> bool {
+        true
+    }
+
+    fn serves(&self) -> bool {
         true
     }
 

@@ -49,6 +49,7 @@ pub(super) fn hosts_of_op(op: &Op) -> Vec<HostId> {
         | Op::FindNode { from, to, .. } => vec![*from, *to],
         Op::SendMany { from, to, .. } => to.iter().copied().chain([*from]).collect(),
         Op::Broadcast { from, .. } | Op::Client { at: from, .. } => vec![*from],
+        Op::Service(service) => service.hosts(),
     }
 }
 
@@ -98,6 +99,7 @@ fn renumber_op(op: &Op, place: &impl Fn(HostId) -> Option<HostId>) -> Option<Op>
             }
         }
         Op::Broadcast { from, .. } | Op::Client { at: from, .. } => *from = place(*from)?,
+        Op::Service(service) => service.renumber(place)?,
     }
     Some(op)
 }

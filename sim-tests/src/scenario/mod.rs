@@ -7,6 +7,9 @@
 
 mod edit;
 mod file;
+mod service;
+
+pub use service::{Callee, Service};
 
 use std::sync::Arc;
 
@@ -169,6 +172,8 @@ pub enum Op {
         /// How long to wait.
         deadline_ms: u32,
     },
+    /// Something of topics or calls.
+    Service(Service),
 }
 
 impl Op {
@@ -183,6 +188,7 @@ impl Op {
             | Self::Broadcast { from, .. }
             | Self::Trace { from, .. }
             | Self::FindNode { from, .. } => *from,
+            Self::Service(service) => service.from(),
         }
     }
 }

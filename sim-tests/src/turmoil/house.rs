@@ -331,6 +331,10 @@ impl Sight for House<'_> {
         !self.to_many.contains(&key)
     }
 
+    fn serves(&self) -> bool {
+        false
+    }
+
     fn blur(&self) -> Duration {
         2 * TICK
     }

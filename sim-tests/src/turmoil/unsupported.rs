@@ -19,6 +19,8 @@ pub enum Unsupported {
     SpuriousTimers,
     /// The application takes the messages of all its clients out of one queue, so none of them can be stuck alone.
     StuckClients,
+    /// Applications ask for no topics and no calls.
+    Services,
 }
 
 impl fmt::Display for Unsupported {
@@ -29,6 +31,7 @@ impl fmt::Display for Unsupported {
             Self::DialsInPauses => "dials that stand still in a pause: their timers go on",
             Self::SpuriousTimers => "wake-ups for nothing without a socket",
             Self::StuckClients => "clients that are stuck: one queue is for all of them",
+            Self::Services => "topics and calls: the applications of this tier do not ask for them",
         })
     }
 }
@@ -37,13 +40,18 @@ impl fmt::Display for Unsupported {
 #[must_use]
 pub fn unsupported(scenario: &Scenario) -> Vec<Unsupported> {
     let any_fault = |wanted: fn(&Fault) -> bool| scenario.faults.iter().any(|timed| wanted(&timed.fault));
+    let service = |op: &Op| matches!(op, Op::Service(_));
     let single = |op: &Op| matches!(op, Op::Send { .. } | Op::SendToClient { .. } | Op::Client { .. });
     let all = [
-        (Unsupported::RequestDeadlines, scenario.workload.iter().any(|timed| !single(&timed.op))),
+        (
+            Unsupported::RequestDeadlines,
+            scenario.workload.iter().any(|timed| !single(&timed.op) && !service(&timed.op)),
+        ),
         (Unsupported::TornWrites, any_fault(|fault| matches!(fault, Fault::Crash { .. }))),
         (Unsupported::DialsInPauses, any_fault(|fault| matches!(fault, Fault::Pause { .. }))),
         (Unsupported::SpuriousTimers, scenario.network.options.spurious_wakes_per_mille > 0),
         (Unsupported::StuckClients, any_fault(|fault| matches!(fault, Fault::StuckClient { .. }))),
+        (Unsupported::Services, scenario.workload.iter().any(|timed| service(&timed.op))),
     ];
     all.into_iter().filter_map(|(what, is_there)| is_there.then_some(what)).collect()
 }

@@ -3,6 +3,8 @@
 
 use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
 
+use proto_core::secure::{PUBLISHED_TOKEN, Psk, TOKEN_CHARS_MIN, Weakness};
+
 use super::{
     Reader, scalar,
     section::{self, Section},
@@ -17,10 +19,6 @@ use crate::{
 
 /// Largest file of a secret, in bytes.
 const FILE_MAX: u64 = 64 * 1024;
-/// Length below which a token can be guessed, in bytes.
-const SHORT: usize = 16;
-/// The token that stands in the template of Majula.
-const PUBLISHED: &str = "default_token";
 
 /// What becomes of a secret that can be guessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +38,7 @@ pub(super) fn secret(node: &Node, path: &str, weak: Weak, reader: &mut Reader<'_
         Kind::Scalar { .. } | Kind::Null | Kind::List(_) => {
             reader.sources.mask(node.span);
             let text = section::scalar(node, path, reader, scalar::text)?;
-            if text != PUBLISHED {
+            if Psk::weakness(&text) != Some(Weakness::Published) {
                 let what = "secret written in clear text";
                 let help = "write `{ file: PATH }` or `{ env: NAME }` in its place";
                 reader.report(Diagnostic::warning(Code::W0110, what).at(node.span).help(help).hidden());
@@ -52,13 +50,12 @@ pub(super) fn secret(node: &Node, path: &str, weak: Weak, reader: &mut Reader<'_
         reader.report(Diagnostic::error(Code::E0117, "the secret is empty").at(node.span).hidden());
         return None;
     }
-    let weakness = match text.as_str() {
-        PUBLISHED => Some((Code::W0201, format!("the token is `{PUBLISHED}`, which everybody knows"))),
-        short if short.len() < SHORT => {
-            Some((Code::W0111, format!("the token has less than {SHORT} characters and can be guessed")))
+    let weakness = Psk::weakness(&text).map(|weakness| match weakness {
+        Weakness::Published => (Code::W0201, format!("the token is `{PUBLISHED_TOKEN}`, which everybody knows")),
+        Weakness::Short => {
+            (Code::W0111, format!("the token has less than {TOKEN_CHARS_MIN} characters and can be guessed"))
         }
-        _ => None,
-    };
+    });
     if let Some((code, what)) = weakness {
         let diagnostic = match weak {
             Weak::Allowed => Diagnostic::warning(code, what).help("make one with `node token create`"),

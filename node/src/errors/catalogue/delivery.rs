@@ -65,8 +65,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         Code::E0406,
         ["the receiver is overloaded", "接收方过载"],
         [
-            "The receiving application did not take the message in time. It was not delivered.",
-            "接收程序未及时取走消息。消息未送达。",
+            "The receiving application took nothing for five seconds while its inbox was full; or it is a client whose share of the inbox is full. The message was not delivered.",
+            "接收程序的收件箱已满且五秒内未取走任何消息；或者接收方是一个客户端，而它在收件箱中的份额已满。消息未送达。",
         ],
         ["Is anybody receiving there? `node recv` does.", "确认那边有程序在接收，例如 `node recv`。"],
     ),
