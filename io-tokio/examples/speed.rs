@@ -1,6 +1,7 @@
 //! How fast topics and calls are between two nodes on loopback, in one process.
 //!
-//! `cargo run --release -p io-tokio --example speed`
+//! `cargo run --release -p io-tokio --example speed`, and the names of parts if not all are wanted: `send`, `publish`,
+//! `call`, `clients`.
 #![allow(clippy::disallowed_methods, reason = "it measures real time")]
 #![allow(clippy::print_stdout, reason = "it tells what it measured")]
 
@@ -25,16 +26,50 @@ async fn main() -> Outcome {
     while a.routes().await?.is_empty() || b.routes().await?.is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    publish("within one node", &a, &a).await?;
-    publish("between two nodes", &b, &a).await?;
-    let service =
-        a.serve("echo", |request: Request| async move { Ok::<_, AppError>(request.payload().clone()) }).await?;
-    for callers in [1, 64] {
-        call("within one node", &a, callers).await?;
-        call("between two nodes", &b, callers).await?;
+    let parts: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| wanted == part);
+    if wanted("send") {
+        send(&b, &a).await?;
     }
-    drop(service);
-    clients(&a, &b).await
+    if wanted("publish") {
+        publish("within one node", &a, &a).await?;
+        publish("between two nodes", &b, &a).await?;
+    }
+    if wanted("call") {
+        let echo = |request: Request| async move { Ok::<_, AppError>(request.payload().clone()) };
+        let _service = a.serve("echo", echo).await?;
+        for callers in [1, 64] {
+            call("within one node", &a, callers).await?;
+            call("between two nodes", &b, callers).await?;
+        }
+    }
+    if wanted("clients") {
+        clients(&a, &b).await?;
+    }
+    Ok(())
+}
+
+/// Messages to one receiver, to compare publications with.
+async fn send(from: &Mesh, to: &Mesh) -> Outcome {
+    let mut incoming = to.incoming()?;
+    let sender = from.sender(to.name().as_str())?;
+    let begin = Instant::now();
+    let sending = tokio::spawn(async move {
+        let payload = bytes::Bytes::from(vec![7; 128]);
+        for _ in 0..MESSAGES {
+            sender.post(payload.clone()).await?;
+        }
+        Ok::<_, io_tokio::Stopped>(())
+    });
+    let mut batch = Vec::new();
+    let mut got = 0;
+    while got < MESSAGES {
+        got += incoming.recv_many(&mut batch, 4_096).await;
+        batch.clear();
+    }
+    sending.await??;
+    println!("messages between two nodes: {:.0}/s", rate(got, begin.elapsed()));
+    Ok(())
 }
 
 async fn publish(what: &str, from: &Mesh, to: &Mesh) -> Outcome {

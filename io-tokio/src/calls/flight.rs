@@ -43,20 +43,24 @@ impl Flight {
     /// Says which task runs it, and is ended when the handler shall stop.
     pub(crate) fn run_by(&self, task: AbortHandle) {
         let mut state = self.lock();
-        if state.stop.is_some() {
+        let stopped = state.stop.is_some();
+        state.task = Some(task.clone());
+        drop(state);
+        if stopped {
             task.abort();
         }
-        state.task = Some(task);
     }
 
     /// The handler shall stop.
     pub(crate) fn stop(&self, why: Stop) {
         let mut state = self.lock();
         state.stop = Some(why);
-        if let Some(task) = &state.task {
+        let task = state.task.clone();
+        drop(state);
+        // The handler's future may be dropped right here, and look at this.
+        if let Some(task) = task {
             task.abort();
         }
-        drop(state);
         self.changed.notify_waiters();
     }
 

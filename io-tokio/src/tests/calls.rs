@@ -125,13 +125,13 @@ async fn a_timeout_says_how_far_the_call_got() {
         Ok("never")
     };
     let _service = a.serve_with("s", ServeOptions::default().concurrency(1), handler).await.unwrap();
-    let slow = b.call("s", "").deadline(Duration::from_millis(600)).into_future();
+    let slow = b.call("s", "").deadline(Duration::from_millis(2_500)).into_future();
     sleep(Duration::from_millis(50)).await;
-    let behind = b.call("s", "").deadline(Duration::from_millis(400)).await.unwrap_err();
+    let behind = b.call("s", "").deadline(Duration::from_millis(1_500)).await.unwrap_err();
     assert!(matches!(behind.progress(), Some(Progress::Queued { .. })), "{behind}");
     let slow = slow.await.unwrap_err();
     assert!(matches!(slow, CallError::Timeout(Progress::Running { .. })), "{slow}");
-    assert!(slow.may_have_run() && slow.to_string().starts_with("the deadline has passed: running 0."), "{slow}");
+    assert!(slow.may_have_run() && slow.to_string().starts_with("the deadline has passed: running "), "{slow}");
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ const AHEAD_MESSAGES: usize = FLOW_WINDOW * 2;
 const AHEAD_BYTES: usize = FLOW_QUEUE_BYTES / 4;
 /// Most of either that is given between two looks at the node.
 const STEP: usize = AHEAD_MESSAGES / 2;
+/// Least that is given between two looks, while there is room at all: a look takes longer the more ways there are.
+const STEP_MIN: usize = 256;
 /// How long a way that does not move at all holds publishers up.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How long a way that moves, but does not become half empty, holds publishers up.
@@ -123,7 +125,7 @@ impl Pacing {
                     room = Room::default();
                 }
             } else {
-                room.messages = room.messages.min(AHEAD_MESSAGES - backlog.min(AHEAD_MESSAGES));
+                room.messages = room.messages.min(AHEAD_MESSAGES.saturating_sub(backlog).max(STEP_MIN));
                 room.bytes = room.bytes.min(AHEAD_BYTES.saturating_sub(flow.bytes));
             }
         }
