@@ -471,7 +471,8 @@ mod tests {
         let (requests, mut queue) = mpsc::channel(1);
         let name = NodeName::new("a").unwrap();
         let common = Arc::new(Common::new(name, PublicKey([1; 32]), Vec::new(), Arc::default()));
-        let inner = Arc::new(Inner { common, requests, deadline: Duration::ZERO, late: watch::Sender::new(0) });
+        let inner =
+            Arc::new(Inner { common, requests, deadline: Duration::ZERO, max_payload: 0, late: watch::Sender::new(0) });
         let (mesh, client) = (Mesh { inner: Arc::clone(&inner) }, Arc::from("desk"));
         let feed = inner.common.inboxes.claim_client(&client).unwrap();
         inner.tell(Command::SetClient { client: Arc::from("other"), present: true });
