@@ -1,9 +1,11 @@
 //! The calls that this node serves: taken in, refused, queued, run, stopped, answered.
 //!
 //! A call is taken in when it arrives, and kept until its handler has answered, went away, or did not stop in time. While
-//! it waits it may leave without a trace: cancelled, or past its deadline. Bounds: [`INVOCATIONS_MAX`] and
-//! [`INVOCATIONS_PER_NODE_MAX`] calls; per provider what it registered; [`SERVICE_QUEUE_BYTES`] of payload that waits;
-//! [`IDEMPOTENCY_JOINED_MAX`] callers of one run.
+//! it waits it may leave without a trace: cancelled, or past its deadline.
+//!
+//! Bounds: [`INVOCATIONS_MAX`] and [`INVOCATIONS_PER_NODE_MAX`](crate::limits::INVOCATIONS_PER_NODE_MAX) calls; per
+//! provider what it registered; [`SERVICE_QUEUE_BYTES`](crate::limits::SERVICE_QUEUE_BYTES) of payload that waits;
+//! [`IDEMPOTENCY_JOINED_MAX`](crate::limits::IDEMPOTENCY_JOINED_MAX) callers of one run.
 
 mod arrive;
 mod finish;
