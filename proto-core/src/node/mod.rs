@@ -252,6 +252,12 @@ impl Node {
         self.addr
     }
 
+    /// Which life of it this is.
+    #[must_use]
+    pub const fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
     /// Its counters.
     #[must_use]
     pub const fn probe(&self) -> &Probe {
