@@ -15,10 +15,7 @@ const ADMIN: &str = "the-token-of-the-admin!";
 
 /// A configuration with more lines for `api`.
 fn config(world: &World, id: &str, mesh: &str, api: &str) -> PathBuf {
-    let path = world.config(id, mesh);
-    let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, format!("{text}api:\n{api}\n")).unwrap();
-    path
+    world.config_with(id, mesh, &format!("api:\n{api}"))
 }
 
 /// Three tokens that may do different things.
@@ -143,8 +140,22 @@ fn every_refusal_is_a_problem_with_its_own_code() {
         (400, "E1502", "POST", "/api/v1/nodes/b/messages?client=", &[], b"x"),
         (501, "E1512", "GET", "/api/v1/kv/config/keys/a", &[], b""),
         (501, "E1512", "POST", "/api/v1/tunnels", &json, b"{}"),
-        (501, "E1512", "POST", "/api/v1/topics/a.b/messages", &[], b"x"),
-        (501, "E1512", "GET", "/api/v1/services", &[], b""),
+        (400, "E0415", "POST", "/api/v1/topics/a.*/messages", &[], b"x"),
+        (400, "E0415", "GET", "/api/v1/topics/a..b/messages", &[], b""),
+        (400, "E0415", "GET", "/api/v1/topics/a/messages?group=", &[], b""),
+        (400, "E0415", "GET", "/api/v1/topics?who=a.*", &[], b""),
+        (400, "E1502", "GET", "/api/v1/topics?who=a&limit=1", &[], b""),
+        (400, "E1502", "GET", "/api/v1/topics/a/messages?last=0", &[], b""),
+        (406, "E1504", "GET", "/api/v1/topics/a/messages", &[("accept", "application/json")], b""),
+        (415, "E1503", "POST", "/api/v1/topics/a/messages", &[("content-type", "image/png")], b"x"),
+        (404, "E0502", "GET", "/api/v1/services/nobody", &[], b""),
+        (503, "E0502", "POST", "/api/v1/services/nobody", &[], b"x"),
+        (503, "E0502", "POST", "/api/v1/services/no/body?node=b", &[], b"x"),
+        (400, "E0508", "POST", "/api/v1/services/no%20body", &[], b"x"),
+        (400, "E1502", "POST", "/api/v1/services/s?provider=p", &[], b"x"),
+        (400, "E1502", "POST", "/api/v1/services/s?node=b&balance=nearest", &[], b"x"),
+        (400, "E1502", "POST", "/api/v1/services/s?balance=sideways", &[], b"x"),
+        (406, "E1504", "POST", "/api/v1/services/s", &[("accept", "text/html")], b"x"),
         (400, "E1502", "POST", path, &[("idempotency-key", "")], b"x"),
     ];
     for (status, code, method, path, headers, body) in cases {
@@ -306,11 +317,15 @@ fn pages_of_other_sites_are_kept_out() {
     assert_eq!(with(&[("origin", &own)]).status, 200);
     let app = with(&[("origin", "https://app.example")]);
     assert_eq!((app.status, app.header("access-control-allow-origin")), (200, Some("https://app.example")));
-    let ask = [("origin", "https://app.example"), ("access-control-request-method", "POST")];
+    let ask = [
+        ("origin", "https://app.example"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "idempotency-key, x-header-trace"),
+    ];
     let preflight = api.request("OPTIONS", "/api/v1/broadcast", &ask, b"");
     assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (200, Some("https://app.example")));
     assert!(preflight.header("access-control-allow-methods").unwrap().contains("POST"));
-    assert!(preflight.header("access-control-allow-headers").unwrap().contains("idempotency-key"));
+    assert!(preflight.header("access-control-allow-headers").unwrap().contains("x-header-trace"));
 }
 
 #[test]
@@ -383,7 +398,19 @@ fn the_openapi_document_describes_every_answer() {
     let document = Api::new(a.api()).document();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
     let paths = document["paths"].as_object().unwrap();
-    for path in ["status", "version", "events", "peers", "peers/{id}", "routes", "topology", "clients", "broadcast"] {
+    for path in [
+        "status",
+        "version",
+        "events",
+        "peers",
+        "peers/{id}",
+        "routes",
+        "topology",
+        "clients",
+        "broadcast",
+        "topics",
+        "services",
+    ] {
         assert!(paths.contains_key(&format!("/api/v1/{path}")), "{path}");
     }
     for (path, item) in paths {

@@ -21,6 +21,9 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 /// Room that is set aside for a body before any of it has come, in bytes.
 const BODY_FIRST: usize = 64 * 1_024;
 
+/// How the names of headers begin that are meant for a publication.
+pub(super) const HEADER_PREFIX: &str = "x-header-";
+
 /// The parameters behind the `?`.
 #[derive(Debug)]
 pub(super) struct Params<T>(pub(super) T);

@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use super::{
     Api,
     auth::{Caller, Who},
-    extract,
+    extract::{self, HEADER_PREFIX},
     problem::{ApiError, Effect},
 };
 use crate::errors::Code;
@@ -155,6 +155,12 @@ fn print(parts: &Parts, body: &[u8]) -> [u8; 32] {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     }
+    for (name, value) in parts.headers.iter().filter(|(name, _)| name.as_str().starts_with(HEADER_PREFIX)) {
+        context.update(&(name.as_str().len() as u64).to_be_bytes());
+        context.update(name.as_str().as_bytes());
+        context.update(&(value.len() as u64).to_be_bytes());
+        context.update(value.as_bytes());
+    }
     context.update(body);
     let mut print = [0; 32];
     print.copy_from_slice(context.finish().as_ref());
@@ -233,7 +239,7 @@ impl Inner {
 }
 
 impl Answer {
-    /// Takes a response apart. Answers to POST are documents, never streams.
+    /// Takes a response apart. Answers to POST with a key are documents, never streams.
     async fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
         let error = parts.extensions.get::<ApiError>().cloned();

@@ -132,6 +132,14 @@ impl Api {
         format!("{}-{:08x}", self.epoch, self.requests.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Waits for an answer of the node itself that says why there is none.
+    async fn answer<T>(&self, answer: impl Future<Output = Result<T, Problem>>) -> Result<T, ApiError> {
+        match timeout(ANSWER_TIME, answer).await {
+            Ok(answer) => answer.map_err(ApiError::from),
+            Err(_) => Err(ApiError::new(Code::E0308, "the node did not answer in time")),
+        }
+    }
+
     /// Waits for an answer of the node itself.
     async fn ask<T, E>(&self, answer: impl Future<Output = Result<T, E>>) -> Result<T, ApiError> {
         match timeout(ANSWER_TIME, answer).await {

@@ -12,7 +12,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::errors::{Code, Lang, Problem};
+use crate::errors::{Code, HandlerError, Lang, Problem};
 
 /// The media type of problems.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -44,6 +44,8 @@ pub(crate) struct ApiError {
     pub(crate) retryable: bool,
     /// How long to wait before.
     pub(crate) retry_after: Option<Duration>,
+    /// What the handler of a call said.
+    pub(crate) handler: Option<HandlerError>,
 }
 
 /// The body of a problem.
@@ -74,6 +76,9 @@ pub(crate) struct ProblemDoc {
     pub(crate) outcome: Effect,
     /// What to try.
     pub(crate) hint: String,
+    /// What the handler of a call answered with: the application's own code and words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) handler: Option<HandlerError>,
 }
 
 /// The status of each code that the API gives, whether the request may work later, and whether its effect is known.
@@ -96,6 +101,16 @@ const STATUS: &[(Code, StatusCode, bool, Effect)] = {
         (Code::E0412, StatusCode::SERVICE_UNAVAILABLE, true, NotApplied),
         (Code::E0413, StatusCode::CONFLICT, true, NotApplied),
         (Code::E0414, StatusCode::BAD_GATEWAY, false, NotApplied),
+        (Code::E0415, StatusCode::BAD_REQUEST, false, NotApplied),
+        (Code::E0502, StatusCode::SERVICE_UNAVAILABLE, true, NotApplied),
+        (Code::E0503, StatusCode::SERVICE_UNAVAILABLE, true, NotApplied),
+        (Code::E0504, StatusCode::GATEWAY_TIMEOUT, false, Unknown),
+        (Code::E0505, StatusCode::UNPROCESSABLE_ENTITY, false, Unknown),
+        (Code::E0506, StatusCode::BAD_GATEWAY, false, Unknown),
+        (Code::E0507, StatusCode::GATEWAY_TIMEOUT, true, NotApplied),
+        (Code::E0508, StatusCode::BAD_REQUEST, false, NotApplied),
+        (Code::E0509, StatusCode::BAD_GATEWAY, false, Unknown),
+        (Code::E0510, StatusCode::CONFLICT, false, NotApplied),
         (Code::E1501, StatusCode::BAD_REQUEST, false, NotApplied),
         (Code::E1502, StatusCode::BAD_REQUEST, false, NotApplied),
         (Code::E1503, StatusCode::UNSUPPORTED_MEDIA_TYPE, false, NotApplied),
@@ -127,7 +142,7 @@ impl ApiError {
             None => (StatusCode::INTERNAL_SERVER_ERROR, false, Effect::Unknown),
         };
         let retry_after = (retryable && status != StatusCode::NOT_FOUND).then_some(RETRY_AFTER);
-        Self { status, code, detail: detail.into(), hint: None, effect, retryable, retry_after }
+        Self { status, code, detail: detail.into(), hint: None, effect, retryable, retry_after, handler: None }
     }
 
     /// With another status.
@@ -164,6 +179,7 @@ impl ApiError {
             retry_after_ms: self.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             outcome: self.effect,
             hint: self.hint.clone().unwrap_or_else(remedy),
+            handler: self.handler.clone(),
         }
     }
 
@@ -182,8 +198,10 @@ impl ApiError {
 
 impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
-        let error = Self::new(problem.code, problem.what);
-        match problem.tries.into_iter().next() {
+        let mut error = Self::new(problem.code, problem.what);
+        error.handler = problem.handler;
+        let near = problem.notes.into_iter().find(|note| note.starts_with("did you mean"));
+        match near.or_else(|| problem.tries.into_iter().next()) {
             Some(hint) => error.hint(hint),
             None => error,
         }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, Method, header},
+    http::{HeaderName, HeaderValue, Method},
     middleware,
     routing::get,
 };
@@ -47,19 +47,15 @@ fn cors(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers(AllowHeaders::list(
-            [
-                vec![header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, header::ACCEPT_LANGUAGE],
-                names(&["idempotency-key", "x-request-id", "traceparent", "last-event-id", "token"]),
-            ]
-            .concat(),
-        ))
+        // The headers of publications may have any name.
+        .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(ExposeHeaders::list(names(&[
             "x-request-id",
             "idempotency-replayed",
             "ratelimit",
             "ratelimit-policy",
             "retry-after",
+            "x-mesh-answered-by",
         ])))
         .max_age(PREFLIGHT_AGE)
 }

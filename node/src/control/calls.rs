@@ -9,7 +9,10 @@ use super::{
     FieldDoc, ProviderDoc, ResponseDoc, ServedDoc, ServiceDoc, Services, Session, refusal,
     session::{address, micros, name},
 };
-use crate::{config::nearest, errors::{Code, Problem}};
+use crate::{
+    config::nearest,
+    errors::{Code, Problem},
+};
 
 /// How a call is made.
 #[derive(Clone, Debug, Default)]

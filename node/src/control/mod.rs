@@ -20,8 +20,8 @@ mod session;
 mod topics;
 pub(crate) mod views;
 
-pub(crate) use client::{Client, Target, local_nodes, read_document};
 pub(crate) use calls::CallWish;
+pub(crate) use client::{Client, Target, local_nodes, read_document};
 pub(crate) use documents::{
     Document, EventDoc, FieldDoc, FoundDoc, GroupDoc, HistoryDoc, HopDoc, IdDoc, InterestDoc, MessageDoc, PeerDoc,
     Peers, PingDoc, ProviderDoc, PublicationDoc, Published, Receipt, Receipts, ReceiverDoc, Receivers, ResponseDoc,

@@ -130,11 +130,9 @@ pub(crate) fn call(why: CallError, service: &str) -> Problem {
         CallError::BadKey => Problem::new(Code::E0411, Exit::Usage, why.to_string()),
         CallError::NoJson(why) | CallError::Malformed(why) => Problem::new(Code::E0411, Exit::Failed, why),
         CallError::App(error) => handler(error, service),
-        CallError::NoResponder => {
-            Problem::new(Code::E0502, Exit::NoRoute, format!("nobody serves `{service}`"))
-                .try_this("node rpc ls")
-                .try_this(format!("node why service {service}"))
-        }
+        CallError::NoResponder => Problem::new(Code::E0502, Exit::NoRoute, format!("nobody serves `{service}`"))
+            .try_this("node rpc ls")
+            .try_this(format!("node why service {service}")),
         CallError::Overloaded(why) => Problem::new(Code::E0503, Exit::Failed, format!("`{service}`: {why}"))
             .try_this(format!("node rpc ls {service}")),
         CallError::Timeout(Progress::NotSent) | CallError::Cancelled(Progress::NotSent) => {

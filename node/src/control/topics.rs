@@ -1,7 +1,9 @@
 //! Topics: publishing, and what is known of who subscribed.
 
 use bytes::Bytes;
-use io_tokio::{PatternInfo, PublishOptions, ReceiverInfo, ReceiversInfo, SubscribeError, SubscribeOptions, Subscription};
+use io_tokio::{
+    PatternInfo, PublishOptions, ReceiverInfo, ReceiversInfo, SubscribeError, SubscribeOptions, Subscription,
+};
 use proto_core::pubsub::{Missing, Policy, Publication, Report, SubscriptionView};
 
 use super::{
@@ -16,7 +18,12 @@ const LISTED: usize = 20;
 
 impl Session {
     /// Publishes, and waits until it is known who got it.
-    pub(crate) async fn publish(&self, topic: &str, body: Bytes, options: PublishOptions) -> Result<Published, Problem> {
+    pub(crate) async fn publish(
+        &self,
+        topic: &str,
+        body: Bytes,
+        options: PublishOptions,
+    ) -> Result<Published, Problem> {
         let published = self.mesh.publish_with(topic, body, options).await;
         let report = published.map_err(|why| refusal::publish(why, topic))?;
         Ok(self.published(topic, report))
@@ -91,9 +98,7 @@ impl Session {
             let id = self.mesh.name_of(*addr).map_or_else(|| address(*addr), |name| name.to_string());
             let (outcome, problem) = match why {
                 Missing::Rejected(why) => ("refused", refusal::rejected(*why, &id)),
-                Missing::Unknown | Missing::NoAnswer => {
-                    ("unknown", refusal::outcome(io_tokio::Outcome::Unknown, &id))
-                }
+                Missing::Unknown | Missing::NoAnswer => ("unknown", refusal::outcome(io_tokio::Outcome::Unknown, &id)),
             };
             let (code, detail) = (Some(problem.code), Some(problem.what));
             Receipt { id, outcome: outcome.to_owned(), code, detail }

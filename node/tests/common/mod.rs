@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "every test file uses its part, and a test may panic")]
 
 pub(crate) mod api;
+pub(crate) mod peer;
 
 use std::{
     fs,
@@ -71,6 +72,14 @@ mesh:
 "
         );
         self.file(&format!("{id}.yaml"), &text)
+    }
+
+    /// As [`World::config`], with whole sections behind it.
+    pub(crate) fn config_with(&self, id: &str, mesh: &str, sections: &str) -> PathBuf {
+        let path = self.config(id, mesh);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}{sections}\n")).unwrap();
+        path
     }
 
     /// A command, ready to be changed.

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Silence after which a comment is sent, so that nobody takes the stream for dead.
-const PING: Duration = Duration::from_secs(15);
+pub(super) const PING: Duration = Duration::from_secs(15);
 
 /// One reader.
 struct Reader {

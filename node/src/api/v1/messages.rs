@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Extension, Json,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-};
-use bytes::Bytes;
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use io_tokio::SendOptions;
 use proto_core::limits::{CLIENT_NAME_MAX, MESSAGE_DEADLINE_MAX};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::payload::Payload;
 use crate::{
     api::{
         Api,
@@ -22,7 +18,6 @@ use crate::{
     },
     config::Verb,
     control::{Receipt, Receipts},
-    errors::Code,
 };
 
 /// What may be said about a message.
@@ -57,14 +52,7 @@ pub(super) struct Deadline {
     path = "/nodes/{id}/messages",
     tag = "messages",
     params(("id" = String, Path, pattern = "^[A-Za-z0-9._-]{1,64}$", description = "The node."), Address),
-    request_body(
-        content(
-            (serde_json::Value = "application/json"),
-            (String = "text/plain"),
-            (String = "application/octet-stream"),
-        ),
-        description = "The payload.",
-    ),
+    request_body(content = Payload, description = "The payload."),
     responses(
         (status = 200, description = "The receiver has it.", body = Receipt),
         (status = 404),
@@ -78,8 +66,7 @@ pub(super) async fn send(
     Extension(caller): Extension<Caller>,
     NodePath(node): NodePath,
     Params(address): Params<Address>,
-    headers: HeaderMap,
-    body: Bytes,
+    Payload(payload): Payload,
 ) -> Result<Json<Receipt>, ApiError> {
     let client = address.client.map(client_name).transpose()?;
     let from_client = address.from_client.map(client_name).transpose()?;
@@ -89,7 +76,6 @@ pub(super) async fn send(
         caller.may(Verb::Receive, from)?;
     }
     let deadline = extract::millis(address.timeout_ms, MESSAGE_DEADLINE_MAX)?;
-    let payload = payload(&headers, body)?;
     let options = SendOptions { client: client.map(Into::into), from_client: from_client.map(Into::into), deadline };
     Ok(Json(api.session.send(node.as_str(), payload, options).await?))
 }
@@ -100,14 +86,7 @@ pub(super) async fn send(
     path = "/broadcast",
     tag = "messages",
     params(Deadline),
-    request_body(
-        content(
-            (serde_json::Value = "application/json"),
-            (String = "text/plain"),
-            (String = "application/octet-stream"),
-        ),
-        description = "The payload.",
-    ),
+    request_body(content = Payload, description = "The payload."),
     responses(
         (status = 200, description = "Every node has it.", body = Receipts),
         (status = 207, description = "Some nodes do not have it, or may not; the receipts tell which.", body = Receipts),
@@ -120,38 +99,22 @@ pub(super) async fn broadcast(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Params(deadline): Params<Deadline>,
-    headers: HeaderMap,
-    body: Bytes,
+    Payload(payload): Payload,
 ) -> Result<(StatusCode, Json<Receipts>), ApiError> {
     caller.may(Verb::Broadcast, "")?;
     let deadline = extract::millis(deadline.timeout_ms, MESSAGE_DEADLINE_MAX)?;
-    let receipts = api.session.broadcast(payload(&headers, body)?, deadline).await?;
+    let receipts = api.session.broadcast(payload, deadline).await?;
     let all = receipts.delivered == receipts.total;
     Ok((if all { StatusCode::OK } else { StatusCode::MULTI_STATUS }, Json(receipts)))
 }
 
-fn client_name(name: String) -> Result<String, ApiError> {
+/// The name of a client.
+///
+/// # Errors
+/// It is none.
+pub(super) fn client_name(name: String) -> Result<String, ApiError> {
     if name.is_empty() || name.len() > CLIENT_NAME_MAX {
         return Err(extract::wrong(format!("the name of a client has 1 to {CLIENT_NAME_MAX} bytes")));
     }
     Ok(name)
-}
-
-/// The payload of a body, which must be what it claims to be.
-pub(super) fn payload(headers: &HeaderMap, body: Bytes) -> Result<Bytes, ApiError> {
-    match extract::media_type(headers).as_deref() {
-        None | Some("application/octet-stream") => Ok(body),
-        Some("application/json") => match serde_json::from_slice::<&serde_json::value::RawValue>(&body) {
-            Ok(_) => Ok(body),
-            Err(why) => Err(ApiError::new(Code::E1501, format!("the body is no JSON: {why}"))),
-        },
-        Some("text/plain") => match std::str::from_utf8(&body) {
-            Ok(_) => Ok(body),
-            Err(why) => Err(ApiError::new(Code::E1501, format!("the body is no UTF-8: {why}"))),
-        },
-        Some(other) => {
-            let what = format!("`{other}`; one of: application/json, text/plain, application/octet-stream");
-            Err(ApiError::new(Code::E1503, what))
-        }
-    }
 }

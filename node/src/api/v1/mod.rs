@@ -2,13 +2,17 @@
 //! described cannot be added.
 
 mod clients;
+mod cursor;
 mod events;
 mod later;
 mod mesh;
 mod messages;
 mod openapi;
 mod page;
+mod payload;
+mod reply;
 mod rpc;
+mod subscribe;
 mod system;
 mod topics;
 
@@ -17,6 +21,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Router,
     extract::{DefaultBodyLimit, Request},
+    http::Method,
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -28,8 +33,8 @@ use crate::{config::Verb, errors::Code};
 
 /// Where the surface begins.
 const ROOT: &str = "/api/v1";
-/// The one route that answers with a stream.
-const EVENTS: &str = "/api/v1/events";
+/// What a stream of events is.
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// Every route, described.
 fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -49,9 +54,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(messages::send))
         .routes(routes!(messages::broadcast))
         .routes(routes!(topics::topics))
-        .routes(routes!(topics::publish, topics::messages))
+        .routes(routes!(topics::publish, subscribe::messages))
         .routes(routes!(rpc::services))
-        .routes(routes!(rpc::service))
+        .routes(routes!(rpc::service, rpc::call_service))
         .routes(routes!(rpc::call));
     OpenApiRouter::new().nest(ROOT, routes)
 }
@@ -73,12 +78,25 @@ pub(super) fn router(api: &Arc<Api>) -> Router {
 
 /// Refuses callers that could not read the answer.
 async fn acceptable(request: Request, next: Next) -> Response {
-    let stream = request.uri().path() == EVENTS;
-    let kind = if stream { "text/event-stream" } else { "application/json" };
-    if negotiate::accepts(request.headers(), kind) {
+    let kinds = kinds(request.method(), request.uri().path());
+    if kinds.iter().any(|kind| negotiate::accepts(request.headers(), kind)) {
         return next.run(request).await;
     }
-    ApiError::new(Code::E1504, format!("the answer is `{kind}`")).into_response()
+    ApiError::new(Code::E1504, format!("the answer is `{}`", kinds.join("` or `"))).into_response()
+}
+
+/// What a route may answer with, where all goes well.
+fn kinds(method: &Method, path: &str) -> &'static [&'static str] {
+    let path = path.strip_prefix(ROOT).unwrap_or(path);
+    let is_topic = path.starts_with("/topics/") && path.ends_with("/messages");
+    match path {
+        "/events" => &[EVENT_STREAM],
+        _ if is_topic && method != Method::POST => &[EVENT_STREAM],
+        _ if path.starts_with("/services/") && method == Method::POST => {
+            &["application/json", "text/plain", "application/octet-stream", EVENT_STREAM]
+        }
+        _ => &["application/json"],
+    }
 }
 
 /// Refuses callers that may not look.

@@ -13,6 +13,7 @@ use utoipa::{
     },
 };
 
+use super::payload::KINDS;
 use crate::api::{
     auth::Caller,
     problem::{ApiError, Effect, PROBLEM_JSON, ProblemDoc},
@@ -71,6 +72,13 @@ fn complete(operation: &mut Operation) {
     if operation.request_body.is_some() {
         also.extend(WITH_BODY);
     }
+    if let Some(RefOr::T(body)) = &mut operation.request_body
+        && body.content.values().any(is_payload)
+    {
+        let schema = |kind| if kind == "application/json" { any() } else { String::schema() };
+        body.content =
+            KINDS.iter().map(|kind| ((*kind).to_owned(), Content::new(Some(schema(*kind))).into())).collect();
+    }
     let responses = &mut operation.responses.responses;
     for status in also {
         responses.entry(status.to_string()).or_insert_with(|| Response::new("").into());
@@ -88,6 +96,17 @@ fn complete(operation: &mut Operation) {
         }
         response.headers.insert("X-Request-Id".to_owned(), Header::default().into());
     }
+}
+
+/// Whether a body is any payload.
+fn is_payload(content: &RefOr<Content>) -> bool {
+    let RefOr::T(content) = content else { return false };
+    matches!(&content.schema, Some(RefOr::Ref(to)) if to.ref_location.ends_with("/Payload"))
+}
+
+/// Any document.
+fn any() -> RefOr<Schema> {
+    serde_json::Value::schema()
 }
 
 #[cfg(test)]
@@ -111,6 +130,21 @@ mod tests {
     ];
     const QUESTION: &[Code] =
         &[Code::E0203, Code::E0308, Code::E0401, Code::E0405, Code::E0407, Code::E0409, Code::E0411, Code::E0414];
+    const PUBLISHING: &[Code] = &[Code::E0404, Code::E0405, Code::E0407, Code::E0411, Code::E0415];
+    const CALLING: &[Code] = &[
+        Code::E0401,
+        Code::E0404,
+        Code::E0405,
+        Code::E0411,
+        Code::E0502,
+        Code::E0503,
+        Code::E0504,
+        Code::E0505,
+        Code::E0506,
+        Code::E0507,
+        Code::E0508,
+        Code::E0509,
+    ];
     const BEFORE: &[Code] =
         &[Code::E0407, Code::E1504, Code::E1508, Code::E1511, Code::E1515, Code::E1516, Code::E0310];
     const BODY: &[Code] = &[Code::E1501, Code::E1502, Code::E1503, Code::E1507, Code::E1509, Code::E1510, Code::E1513];
@@ -140,8 +174,12 @@ mod tests {
         all("get", "/api/v1/peers", &[&[Code::E1502, Code::E0308]]);
         all("get", "/api/v1/clients/{id}", &[&[Code::E0402, Code::E0411]]);
         all("get", "/api/v1/events", &[]);
-        all("post", "/api/v1/topics/{topic}/messages", &[&[Code::E1512, Code::E1502]]);
-        all("post", "/api/v1/services/{service}/{method}", &[&[Code::E1512, Code::E1502]]);
+        all("get", "/api/v1/topics", &[&[Code::E1502, Code::E0308, Code::E0415]]);
+        all("post", "/api/v1/topics/{topic}/messages", &[BODY, PUBLISHING]);
+        all("get", "/api/v1/topics/{topic}/messages", &[&[Code::E0308, Code::E0405, Code::E0415, Code::E1502]]);
+        all("get", "/api/v1/services", &[&[Code::E1502, Code::E0308]]);
+        all("post", "/api/v1/services/{service}", &[BODY, CALLING]);
+        all("post", "/api/v1/services/{service}/{method}", &[BODY, CALLING]);
     }
 
     #[test]

@@ -18,10 +18,10 @@ const LIMIT_MAX: u64 = 1_000;
 pub(super) struct Which {
     /// Most items of the page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
-    limit: Option<u64>,
+    pub(super) limit: Option<u64>,
     /// The `next_cursor` of the page before.
     #[param(pattern = "^([0-9a-f]{2})*$", max_length = 1024)]
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 /// One page of a list.

@@ -39,11 +39,8 @@ pub(super) fn decode(mut section: Section<'_>, reader: &mut Reader<'_>) -> Messa
 }
 
 fn topics(items: &[Node], reader: &mut Reader<'_>) -> Vec<TopicRule> {
-    const POLICIES: &[(&str, Policy)] = &[
-        ("drop_oldest", Policy::DropOldest),
-        ("drop_newest", Policy::DropNewest),
-        ("disconnect", Policy::Disconnect),
-    ];
+    const POLICIES: &[(&str, Policy)] =
+        &[("drop_oldest", Policy::DropOldest), ("drop_newest", Policy::DropNewest), ("disconnect", Policy::Disconnect)];
     let mut found = Vec::new();
     let mut seen = BTreeMap::new();
     for item in section::no_more_than(TOPICS_MAX, items, "messaging.topics", reader) {
@@ -59,12 +56,15 @@ fn topics(items: &[Node], reader: &mut Reader<'_>) -> Vec<TopicRule> {
         }
         if item.get("match").is_none() {
             let what = "an entry of `messaging.topics` needs a `match`";
-            reader.report(Diagnostic::error(Code::E0105, what).at(item.span).label("for example `match: \"orders.>\"`"));
+            reader
+                .report(Diagnostic::error(Code::E0105, what).at(item.span).label("for example `match: \"orders.>\"`"));
         }
         if let Some(first) = pattern.as_ref().and_then(|pattern: &Pattern| seen.insert(pattern.clone(), item.span)) {
             let note = format!("the first stands in line {}, and counts", first.line);
             let what = "this pattern is listed twice";
-            reader.report(Diagnostic::error(Code::E0122, what).at(section.place("match").unwrap_or(item.span)).note(note));
+            reader.report(
+                Diagnostic::error(Code::E0122, what).at(section.place("match").unwrap_or(item.span)).note(note),
+            );
         }
         section.finish(reader);
         if let Some(pattern) = pattern {

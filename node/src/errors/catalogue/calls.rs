@@ -47,10 +47,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "The call arrived and its handler refused or failed, with a code and words of its own.",
             "调用已送达，处理程序以其自己的代码和说明拒绝或报错。",
         ],
-        [
-            "The code is the application's: ask whoever wrote the service.",
-            "错误码属于应用程序：请询问该服务的作者。",
-        ],
+        ["The code is the application's: ask whoever wrote the service.", "错误码属于应用程序：请询问该服务的作者。"],
     ),
     entry(
         Code::E0506,

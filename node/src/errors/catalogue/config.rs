@@ -314,7 +314,10 @@ pub(super) const ENTRIES: &[Entry] = &[
             "A pattern is tokens with dots between them, at most 16 and 255 bytes, without white space; a token may be `*`, the last one `>`.",
             "模式由点分隔的段组成，至多 16 段、255 字节，不含空白；段可为 `*`，最后一段可为 `>`。",
         ],
-        ["Write for example `\"orders.*.created\"` or `\"orders.>\"`, in quotes.", "例如写成 `\"orders.*.created\"` 或 `\"orders.>\"`，并加引号。"],
+        [
+            "Write for example `\"orders.*.created\"` or `\"orders.>\"`, in quotes.",
+            "例如写成 `\"orders.*.created\"` 或 `\"orders.>\"`，并加引号。",
+        ],
     ),
     entry(
         Code::W0105,
