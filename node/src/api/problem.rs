@@ -45,7 +45,7 @@ pub(crate) struct ApiError {
     /// How long to wait before.
     pub(crate) retry_after: Option<Duration>,
     /// What the handler of a call said.
-    pub(crate) handler: Option<HandlerError>,
+    pub(crate) handler: Option<Box<HandlerError>>,
 }
 
 /// The body of a problem.
@@ -179,7 +179,7 @@ impl ApiError {
             retry_after_ms: self.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             outcome: self.effect,
             hint: self.hint.clone().unwrap_or_else(remedy),
-            handler: self.handler.clone(),
+            handler: self.handler.as_deref().cloned(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{Context, value};
+use super::{Context, bench_live, value};
 use crate::{
     bench::{
         Phase, Plan, SIZE_MIN,
@@ -19,7 +19,8 @@ use crate::{
 #[command(after_help = "Examples:
   node bench msg
   node bench msg --topology relay --json
-  node bench msg --size 1024 --count 500000 --rate 20000")]
+  node bench pub bench.a               and `node bench sub bench.a` before it
+  node bench rpc echo                  calls what `node reply echo --echo` serves")]
 pub(super) struct BenchArgs {
     #[command(subcommand)]
     what: What,
@@ -29,6 +30,12 @@ pub(super) struct BenchArgs {
 enum What {
     /// Messages between nodes on this machine: rate, latency, processor time; fails if one was lost
     Msg(MsgArgs),
+    /// Publishing through the node that runs here
+    Pub(bench_live::PubArgs),
+    /// Receiving what `bench pub` publishes; fails if something was lost
+    Sub(bench_live::SubArgs),
+    /// Calling a service through the node that runs here
+    Rpc(bench_live::RpcArgs),
 }
 
 #[derive(Debug, Args)]
@@ -65,7 +72,12 @@ enum Shape {
 }
 
 pub(super) fn run(args: &BenchArgs, cx: &Context) -> Result<Exit, Failed> {
-    let What::Msg(args) = &args.what;
+    let args = match &args.what {
+        What::Msg(args) => args,
+        What::Pub(args) => return cx.block_on(bench_live::publish(args, cx)),
+        What::Sub(args) => return cx.block_on(bench_live::subscribe(args, cx)),
+        What::Rpc(args) => return cx.block_on(bench_live::call(args, cx)),
+    };
     if let Some(role) = args.role {
         let play = async { msg::play(role).await.map(|()| Exit::Done).map_err(|_| Failed::Said(Exit::Failed)) };
         return cx.block_on(play);

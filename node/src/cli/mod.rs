@@ -2,6 +2,8 @@
 //! errors go to standard error.
 
 mod bench;
+mod bench_live;
+mod body;
 mod broadcast;
 mod check;
 mod complete;
@@ -14,17 +16,24 @@ mod id;
 mod output;
 mod peers;
 mod ping;
+mod publish;
 mod receipt;
 mod recv;
+mod reply;
+mod request;
 mod routes;
+mod rpc;
 mod run;
 mod send;
 mod status;
 mod stop;
+mod subscribe;
 mod token;
+mod topics;
 mod trace;
 mod value;
 mod version;
+mod why;
 
 use std::{
     env,
@@ -83,6 +92,21 @@ enum Command {
     Recv(recv::RecvArgs),
     /// Sends a message to every node within reach
     Broadcast(broadcast::BroadcastArgs),
+    /// Publishes on a topic
+    Pub(publish::PubArgs),
+    /// Prints what is published
+    Sub(subscribe::SubArgs),
+    /// Who subscribed to what, and who would get a publication
+    Topics(topics::TopicsArgs),
+    /// Calls a service
+    #[command(visible_alias = "req")]
+    Request(request::RequestArgs),
+    /// Serves a service: answers its calls
+    Reply(reply::ReplyArgs),
+    /// The services of the mesh, and calling them
+    Rpc(rpc::RpcArgs),
+    /// Why a publication, a topic or a service is as it is
+    Why(why::WhyArgs),
     /// The way to a node, hop by hop
     Trace(trace::TraceArgs),
     /// Looks a node up in the mesh
@@ -159,6 +183,13 @@ fn dispatch(command: Command, cx: &Context) -> Result<Exit, Failed> {
         Command::Send(args) => cx.block_on(send::run(args, cx)),
         Command::Recv(args) => cx.block_on(recv::run(args, cx)),
         Command::Broadcast(args) => cx.block_on(broadcast::run(args, cx)),
+        Command::Pub(args) => cx.block_on(publish::run(args, cx)),
+        Command::Sub(args) => cx.block_on(subscribe::run(args, cx)),
+        Command::Topics(args) => cx.block_on(topics::run(args, cx)),
+        Command::Request(args) => cx.block_on(request::run(args, cx)),
+        Command::Reply(args) => cx.block_on(reply::run(args, cx)),
+        Command::Rpc(args) => cx.block_on(rpc::run(args, cx)),
+        Command::Why(args) => cx.block_on(why::run(args, cx)),
         Command::Trace(args) => cx.block_on(trace::run(args, cx)),
         Command::Find(args) => cx.block_on(find::run(args, cx)),
         Command::Events(args) => cx.block_on(events::run(args, cx)),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use clap::Args;
 
-use super::{Context, output::Output, value};
+use super::{Context, body, output::Output, value};
 use crate::{
     control::{Document as _, MessageDoc, Op, Reply, read_document},
     errors::{Code, Exit, Failed, Problem},
@@ -67,29 +67,8 @@ fn show(out: &Output, message: &MessageDoc, body: &Bytes, raw: bool) -> Result<(
         return out.raw(body);
     }
     if !out.is_text() {
-        let mut document = message.json();
-        if let serde_json::Value::Object(fields) = &mut document {
-            match std::str::from_utf8(body) {
-                Ok(text) => fields.insert("body".to_owned(), text.into()),
-                Err(_) => fields.insert("body_hex".to_owned(), hex(body).into()),
-            };
-        }
-        return out.json(&document);
+        return out.json(&body::with(message.json(), body));
     }
-    let client = |client: &Option<String>| client.as_ref().map(|name| format!("/{name}")).unwrap_or_default();
-    let from = format!("{}{}", message.from, client(&message.from_client));
-    // Control characters of a stranger's message must not reach the terminal.
-    let text: String = String::from_utf8_lossy(body)
-        .chars()
-        .map(|c| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
-        .collect();
-    out.text(&format!("{from}: {text}"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    let from = body::party(&message.from, message.from_client.as_deref());
+    out.text(&format!("{from}: {}", body::printable(body)))
 }

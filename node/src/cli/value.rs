@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use proto_core::{id::NodeName, limits};
+use proto_core::{
+    id::NodeName,
+    limits,
+    pubsub::{Group, Pattern, Topic},
+    rpc::ServiceName,
+};
 
 use crate::{
     config,
@@ -50,6 +55,34 @@ pub(super) fn client(text: &str) -> Result<String, String> {
         0 => Err("a client name must not be empty".to_owned()),
         1..=limits::CLIENT_NAME_MAX => Ok(text.to_owned()),
         _ => Err(format!("a client name has at most {} bytes", limits::CLIENT_NAME_MAX)),
+    }
+}
+
+/// A topic.
+pub(super) fn topic(text: &str) -> Result<String, String> {
+    Topic::new(text).map(|topic| topic.to_string()).map_err(|why| format!("a topic {why}"))
+}
+
+/// A pattern of topics.
+pub(super) fn pattern(text: &str) -> Result<String, String> {
+    Pattern::new(text).map(|pattern| pattern.to_string()).map_err(|why| format!("a pattern {why}"))
+}
+
+/// The name of a queue group.
+pub(super) fn group(text: &str) -> Result<String, String> {
+    Group::new(text).map(|group| group.to_string()).map_err(|why| format!("the name of a group {why}"))
+}
+
+/// The name of a service.
+pub(super) fn service(text: &str) -> Result<String, String> {
+    ServiceName::new(text).map(|name| name.to_string()).map_err(|why| why.to_string())
+}
+
+/// A header: `NAME:VALUE`.
+pub(super) fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        Some(_) | None => Err("write it as NAME:VALUE".to_owned()),
     }
 }
 

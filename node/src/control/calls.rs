@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use io_tokio::{Balance, CallBuilder, CallError, Provider, Response, ServedInfo, ServiceInfo};
+use serde::{Deserialize, Serialize};
 
 use super::{
     FieldDoc, ProviderDoc, ResponseDoc, ServedDoc, ServiceDoc, Services, Session, refusal,
@@ -15,32 +16,56 @@ use crate::{
 };
 
 /// How a call is made.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CallWish {
     /// The node that shall answer; `None`: any.
     pub(crate) node: Option<String>,
     /// The client of that node that shall answer.
     pub(crate) provider: Option<String>,
     /// How one of several is chosen, where no node is given.
-    pub(crate) balance: Option<Balance>,
+    pub(crate) balance: Option<Choice>,
     /// The client of this node that calls.
     pub(crate) from_client: Option<String>,
     /// How long it may take.
-    pub(crate) deadline: Option<Duration>,
+    pub(crate) deadline_ms: Option<u64>,
+}
+
+/// How one of several providers is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Choice {
+    /// The one that costs least to reach
+    Nearest,
+    /// One after the other
+    RoundRobin,
+    /// The one with the fewest unanswered calls of this node
+    LeastPending,
+}
+
+impl From<Choice> for Balance {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Nearest => Self::Nearest,
+            Choice::RoundRobin => Self::RoundRobin,
+            Choice::LeastPending => Self::LeastPending,
+        }
+    }
 }
 
 impl Session {
     /// A call, ready to be made.
     pub(crate) fn call(&self, service: &str, body: Bytes, wish: CallWish) -> CallBuilder {
-        let CallWish { node, provider, balance, from_client, deadline } = wish;
-        let mut call = self.mesh.call(service, body).deadline(deadline.unwrap_or(self.facts.deadline));
+        let CallWish { node, provider, balance, from_client, deadline_ms } = wish;
+        let deadline = deadline_ms.map_or(self.facts.deadline, Duration::from_millis);
+        let mut call = self.mesh.call(service, body).deadline(deadline);
         if let Some(client) = from_client {
             call = call.client(client);
         }
         match (node, provider, balance) {
             (Some(node), Some(client), _) => call.at_provider(&node, Some(&client)),
             (Some(node), None, _) => call.at(&node),
-            (None, _, Some(balance)) => call.balance(balance),
+            (None, _, Some(choice)) => call.balance(choice.into()),
             (None, _, None) => call,
         }
     }

@@ -8,9 +8,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde::Serialize;
 use tokio::{net::UnixStream, time::timeout};
 
-use super::{Document, Got, Lines, Op, PROTOCOL, Reply, Request, framing::REPLY_MAX, runtime_dir};
+use super::{
+    Document, Got, Lines, Op, PROTOCOL, Reply, Request,
+    framing::{REPLY_MAX, Reader, Writer},
+    runtime_dir,
+};
 use crate::errors::{Code, Exit, Problem};
 
 /// Time in which a node must take a connection.
@@ -28,9 +33,22 @@ pub(crate) struct Target {
 /// A connection to a running node, with one request under way.
 #[derive(Debug)]
 pub(crate) struct Client {
-    lines: Lines,
+    replies: Replies,
+    teller: Teller,
+}
+
+/// What the node answers.
+#[derive(Debug)]
+pub(crate) struct Replies {
+    reader: Reader,
     /// How long to wait for each line.
     patience: Option<Duration>,
+}
+
+/// What the node is told while it answers.
+#[derive(Debug)]
+pub(crate) struct Teller {
+    writer: Writer,
 }
 
 impl Client {
@@ -40,10 +58,11 @@ impl Client {
     /// There is no such node, or it does not let us.
     pub(crate) async fn ask(target: &Target, op: Op, body: &[u8], patience: Option<Duration>) -> Result<Self, Problem> {
         let stream = connect(target).await?;
-        let mut client = Self { lines: Lines::new(stream, REPLY_MAX), patience };
+        let Lines { reader, writer } = Lines::new(stream, REPLY_MAX);
+        let mut client = Self { replies: Replies { reader, patience }, teller: Teller { writer } };
         let request = Request { protocol: PROTOCOL.to_owned(), op, body: body.len() as u64 };
         // A node that refuses may close before it has read everything; what it says then is still to be read.
-        match client.lines.writer.line(&request, body).await {
+        match client.teller.writer.line(&request, body).await {
             Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(broken(&why)),
             Ok(()) | Err(_) => Ok(client),
         }
@@ -52,28 +71,9 @@ impl Client {
     /// The next line of the answer, with what follows it.
     ///
     /// # Errors
-    /// The node says that it did not work out, says nothing in time, or says nothing that can be understood.
+    /// As [`Replies::next`].
     pub(crate) async fn next(&mut self) -> Result<(Reply, Bytes), Problem> {
-        let lines = &mut self.lines;
-        let read = async {
-            let Some(reply) = lines.reader.line::<Reply>().await? else {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the node closed the connection"));
-            };
-            let body = match reply {
-                Reply::Item { body, .. } if body > 0 => lines.reader.body(body).await?,
-                Reply::Item { .. } | Reply::Done { .. } | Reply::Problem { .. } => Bytes::new(),
-            };
-            Ok((reply, body))
-        };
-        let read = match self.patience {
-            Some(patience) => timeout(patience, read).await.map_err(|_| too_late(patience))?,
-            None => read.await,
-        };
-        match read {
-            Ok((Reply::Problem { problem }, _)) => Err(problem),
-            Ok(reply) => Ok(reply),
-            Err(why) => Err(broken(&why)),
-        }
+        self.replies.next().await
     }
 
     /// The one document of an answer that does not stream.
@@ -92,7 +92,51 @@ impl Client {
     /// # Errors
     /// The node is gone.
     pub(crate) async fn got(&mut self, got: u64) -> Result<(), Problem> {
-        self.lines.writer.line(&Got { got }, b"").await.map_err(|why| broken(&why))
+        self.teller.tell(&Got { got }, b"").await
+    }
+
+    /// Both directions, to be used at the same time.
+    pub(crate) fn split(self) -> (Replies, Teller) {
+        (self.replies, self.teller)
+    }
+}
+
+impl Replies {
+    /// The next line of the answer, with what follows it.
+    ///
+    /// # Errors
+    /// The node says that it did not work out, says nothing in time, or says nothing that can be understood.
+    pub(crate) async fn next(&mut self) -> Result<(Reply, Bytes), Problem> {
+        let reader = &mut self.reader;
+        let read = async {
+            let Some(reply) = reader.line::<Reply>().await? else {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the node closed the connection"));
+            };
+            let body = match reply {
+                Reply::Item { body, .. } if body > 0 => reader.body(body).await?,
+                Reply::Item { .. } | Reply::Done { .. } | Reply::Problem { .. } => Bytes::new(),
+            };
+            Ok((reply, body))
+        };
+        let read = match self.patience {
+            Some(patience) => timeout(patience, read).await.map_err(|_| too_late(patience))?,
+            None => read.await,
+        };
+        match read {
+            Ok((Reply::Problem { problem }, _)) => Err(problem),
+            Ok(reply) => Ok(reply),
+            Err(why) => Err(broken(&why)),
+        }
+    }
+}
+
+impl Teller {
+    /// Says something, with so many bytes behind it.
+    ///
+    /// # Errors
+    /// The node is gone.
+    pub(crate) async fn tell(&mut self, line: &impl Serialize, body: &[u8]) -> Result<(), Problem> {
+        self.writer.line(line, body).await.map_err(|why| broken(&why))
     }
 }
 

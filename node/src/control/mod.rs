@@ -4,6 +4,7 @@
 //! `body` is not zero is followed by so many raw bytes, so payloads are neither encoded nor copied. A request that
 //! streams ends when either side closes the connection.
 
+mod calling;
 mod calls;
 mod client;
 mod documents;
@@ -12,25 +13,32 @@ pub(crate) mod headers;
 mod journal;
 mod leftovers;
 mod mailbox;
+mod memory;
 mod protocol;
+mod publishing;
 pub(crate) mod refusal;
 mod runtime_dir;
 mod server;
+mod serving;
 mod session;
+mod subscribing;
 mod topics;
 pub(crate) mod views;
+mod why;
 
-pub(crate) use calls::CallWish;
-pub(crate) use client::{Client, Target, local_nodes, read_document};
+pub(crate) use calls::{CallWish, Choice};
+pub(crate) use client::{Client, Replies, Target, Teller, local_nodes, read_document};
 pub(crate) use documents::{
-    Document, EventDoc, FieldDoc, FoundDoc, GroupDoc, HistoryDoc, HopDoc, IdDoc, InterestDoc, MessageDoc, PeerDoc,
-    Peers, PingDoc, ProviderDoc, PublicationDoc, Published, Receipt, Receipts, ReceiverDoc, Receivers, ResponseDoc,
-    RouteDoc, Routes, ServedDoc, ServiceDoc, Services, Status, StopDoc, SubscriptionDoc, TopicDoc, Topics, TraceDoc,
+    CallDoc, CallEnd, Document, EventDoc, EvidenceDoc, FieldDoc, FoundDoc, GroupDoc, HistoryDoc, HopDoc, IdDoc,
+    InterestDoc, MessageDoc, PeerDoc, Peers, PingDoc, ProviderDoc, PublicationDoc, Published, PublishedMany, ReasonDoc,
+    Receipt, Receipts, ReceiverDoc, Receivers, RemedyDoc, ResponseDoc, RouteDoc, Routes, ServedDoc, ServiceDoc,
+    Services, Status, StopDoc, SubscribedDoc, SubscriptionDoc, TopicDoc, Topics, TraceDoc, WhyDoc,
 };
 use framing::Lines;
 pub(crate) use journal::Journal;
 pub(crate) use mailbox::Mailboxes;
-pub(crate) use protocol::{Got, Op, PROTOCOL, Reply, Request};
+pub(crate) use memory::Memory;
+pub(crate) use protocol::{About, Answer, AnswerKind, Got, Op, PROTOCOL, Piece, Reply, Request, Subject};
 pub(crate) use runtime_dir::{dir_for_us, remove_socket, socket_in};
 pub(crate) use server::Server;
 pub(crate) use session::{Facts, Session, Stop, address};

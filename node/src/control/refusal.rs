@@ -145,11 +145,10 @@ pub(crate) fn call(why: CallError, service: &str) -> Problem {
                 .note("repeat it only if running it twice does no harm")
                 .try_this("a longer --timeout")
         }
-        CallError::Unreachable { sent: false } => rejected(Rejected::NoRoute, service),
-        CallError::Cancelled(_)
-        | CallError::Unreachable { sent: true }
-        | CallError::PeerRestarted
-        | CallError::Lost(_) => lost(why.to_string()),
+        CallError::Unreachable { sent } if !sent => rejected(Rejected::NoRoute, service),
+        CallError::Unreachable { .. } | CallError::Cancelled(_) | CallError::PeerRestarted | CallError::Lost(_) => {
+            lost(why.to_string())
+        }
         CallError::Rejected(why) => rejected(why, service),
         CallError::Stopped(_) => lost("this node is shutting down".to_owned()),
         // Reasons that were added since.
@@ -167,7 +166,7 @@ fn handler(error: AppError, service: &str) -> Problem {
         Err(_) => STANDARD.encode(&error.payload),
     });
     let mut problem = Problem::new(Code::E0505, Exit::Failed, what);
-    problem.handler = Some(HandlerError { code: error.code, message: error.message.to_string(), payload });
+    problem.handler = Some(Box::new(HandlerError { code: error.code, message: error.message.to_string(), payload }));
     problem
 }
 

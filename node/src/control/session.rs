@@ -12,8 +12,8 @@ use tokio::{
 };
 
 use super::{
-    Document as _, FoundDoc, HopDoc, IdDoc, Lines, Op, PingDoc, Receipt, Receipts, Reply, Status, StopDoc, TraceDoc,
-    journal::Journal, mailbox::Mailboxes, refusal, views,
+    Document, FoundDoc, HopDoc, IdDoc, Lines, Op, PingDoc, Receipt, Receipts, Reply, Status, StopDoc, TraceDoc,
+    journal::Journal, mailbox::Mailboxes, memory::Memory, refusal, serving::Offer, subscribing::Wish, views,
 };
 use crate::{
     config::{TopicRule, nearest},
@@ -66,6 +66,8 @@ pub(crate) struct Session {
     pub(crate) journal: Arc<Journal>,
     /// Messages that a receiver took and did not acknowledge.
     pub(crate) mailboxes: Arc<Mailboxes>,
+    /// What became of publications that were to be remembered.
+    pub(crate) memory: Memory,
     /// Whether it takes messages.
     pub(crate) readiness: Arc<Readiness>,
     /// Tells the process to end.
@@ -109,6 +111,21 @@ impl Session {
                 self.find(&node, deadline).await.map(|found| Some(found.json()))
             }
             Op::Events { follow } => self.journal.serve(follow, lines).await,
+            Op::Publish { topic, about, trace: true } => self.publish_traced(&topic, body, about).await.map(last),
+            Op::Publish { topic, about, trace: false } => self.publish(&topic, body, about.into()).await.map(last),
+            Op::PublishMany { topic, about } => self.publish_many(&topic, about, lines).await,
+            Op::Subscribe { patterns, group, client, last, count } => {
+                self.stream_publications(&patterns, Wish { group, client, last, count }, lines).await
+            }
+            Op::Topics => self.topics().await.map(last),
+            Op::Receivers { topic } => self.receivers(&topic).await.map(last),
+            Op::Call { service, how, stream } => self.answer_call(&service, body, how, stream, lines).await,
+            Op::CallMany { service, how } => self.call_many(&service, how, lines).await,
+            Op::Serve { service, client, concurrency, note } => {
+                self.serve_for(&service, Offer { client, concurrency, note }, lines).await
+            }
+            Op::Services => self.services().await.map(last),
+            Op::Why { about, name } => self.why(about, &name).await.map(last),
             Op::Stop { deadline_ms } => self.stop(deadline_ms).await,
         }
     }
@@ -246,6 +263,11 @@ impl Session {
         let unanswered = told.await.map_err(|_| refusal::stopped())?;
         Ok(Some(StopDoc { id: self.mesh.name().to_string(), unanswered }.json()))
     }
+}
+
+/// A document as the last line of an answer.
+fn last(document: impl Document) -> Option<Value> {
+    Some(document.json())
 }
 
 fn receipts(report: DeliveryReport) -> Receipts {

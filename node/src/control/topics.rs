@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    fn published(&self, topic: &str, report: Report) -> Published {
+    pub(super) fn published(&self, topic: &str, report: Report) -> Published {
         let missing = report.missing.iter().map(|(addr, why)| {
             let id = self.mesh.name_of(*addr).map_or_else(|| address(*addr), |name| name.to_string());
             let (outcome, problem) = match why {
@@ -109,6 +109,7 @@ impl Session {
             nodes: report.nodes as u64,
             missing: missing.collect(),
             unserved: report.unserved.iter().map(ToString::to_string).collect(),
+            id: None,
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Problem {
     pub tries: Vec<String>,
     /// What the handler of a call said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub handler: Option<HandlerError>,
+    pub handler: Option<Box<HandlerError>>,
 }
 
 /// The error that the handler of a call answered with: the application's own.

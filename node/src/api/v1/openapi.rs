@@ -7,7 +7,7 @@ use axum::{Extension, Json, http::StatusCode};
 use utoipa::{
     PartialSchema as _, ToSchema as _,
     openapi::{
-        Content, Header, Info, OpenApi, Ref, RefOr, Response, Schema,
+        Content, Header, Info, OpenApi, Ref, RefOr, Required, Response, Schema,
         path::{Operation, PathItem},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
@@ -75,6 +75,8 @@ fn complete(operation: &mut Operation) {
     if let Some(RefOr::T(body)) = &mut operation.request_body
         && body.content.values().any(is_payload)
     {
+        // No body is a payload, too: an empty one.
+        body.required = Some(Required::False);
         let schema = |kind| if kind == "application/json" { any() } else { String::schema() };
         body.content =
             KINDS.iter().map(|kind| ((*kind).to_owned(), Content::new(Some(schema(*kind))).into())).collect();

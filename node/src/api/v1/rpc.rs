@@ -3,14 +3,13 @@
 //! In the mesh a service has one name. `/services/SERVICE/METHOD` is the service `SERVICE.METHOD`, `/services/SERVICE` the
 //! service `SERVICE`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State, http::HeaderMap, response::Response};
 use bytes::Bytes;
-use io_tokio::Balance;
 use proto_core::limits::MESSAGE_DEADLINE_MAX;
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::{
     messages::client_name,
@@ -26,21 +25,9 @@ use crate::{
         problem::ApiError,
     },
     config::Verb,
-    control::{CallWish, ServiceDoc},
+    control::{CallWish, Choice, ServiceDoc, views},
     errors::Code,
 };
-
-/// How one of several providers is chosen.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Choice {
-    /// The one that costs least to reach.
-    Nearest,
-    /// One after the other.
-    RoundRobin,
-    /// The one with the fewest unanswered calls of this node.
-    LeastPending,
-}
 
 /// What may be said about a call.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -208,18 +195,13 @@ impl Wish {
         if self.balance.is_some() && self.node.is_some() {
             return Err(extract::wrong("`balance` chooses among nodes, and `node` names one"));
         }
-        let balance = self.balance.map(|choice| match choice {
-            Choice::Nearest => Balance::Nearest,
-            Choice::RoundRobin => Balance::RoundRobin,
-            Choice::LeastPending => Balance::LeastPending,
-        });
-        let deadline: Option<Duration> = extract::millis(self.timeout_ms, MESSAGE_DEADLINE_MAX)?;
+        let deadline = extract::millis(self.timeout_ms, MESSAGE_DEADLINE_MAX)?;
         Ok(CallWish {
             node: self.node.map(|node| extract::node_name(&node).map(|name| name.as_str().to_owned())).transpose()?,
             provider: self.provider.map(client_name).transpose()?,
-            balance,
+            balance: self.balance,
             from_client: self.from_client.map(client_name).transpose()?,
-            deadline,
+            deadline_ms: deadline.map(views::millis),
         })
     }
 }

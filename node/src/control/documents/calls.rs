@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Document;
+use crate::errors::Code;
 
 documents! {
     /// Every service of the mesh.
@@ -81,6 +82,36 @@ documents! {
         /// Whether it is an item of a reply that goes on.
         item: bool,
         /// The payload's length.
+        bytes: u64,
+    }
+    /// A call that is to be answered, without its payload.
+    CallDoc = "firelink.call/v1" {
+        /// Its number at the one who answers.
+        call: u64,
+        /// The service.
+        service: String,
+        /// The calling node.
+        from: String,
+        /// The client there that calls.
+        from_client: Option<String>,
+        /// Time until its deadline.
+        left_ms: u64,
+        /// Whether its caller takes items.
+        streaming: bool,
+        /// Whether it is to be given up: nobody waits for its answer any more.
+        stopped: bool,
+        /// The payload's length.
+        bytes: u64,
+    }
+    /// How one of many calls ended.
+    CallEnd = "firelink.call-end/v1" {
+        /// Which one, counted from 0.
+        number: u64,
+        /// Why there is no answer.
+        code: Option<Code>,
+        /// Why, in words.
+        detail: Option<String>,
+        /// Length of the answer.
         bytes: u64,
     }
 }

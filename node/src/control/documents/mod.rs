@@ -28,7 +28,8 @@ macro_rules! documents {
             #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
             #[serde(default)]
             pub(crate) struct $name {
-                $($(#[$field_doc])* pub(crate) $field: $type,)*
+                // What is not known is said to be null: every field is there.
+                $($(#[$field_doc])* #[schema(required = true)] pub(crate) $field: $type,)*
             }
 
             impl Document for $name {
@@ -40,12 +41,14 @@ macro_rules! documents {
 
 mod calls;
 mod topics;
+mod why;
 
-pub(crate) use calls::{FieldDoc, ProviderDoc, ResponseDoc, ServedDoc, ServiceDoc, Services};
+pub(crate) use calls::{CallDoc, CallEnd, FieldDoc, ProviderDoc, ResponseDoc, ServedDoc, ServiceDoc, Services};
 pub(crate) use topics::{
-    GroupDoc, HistoryDoc, InterestDoc, PublicationDoc, Published, ReceiverDoc, Receivers, SubscriptionDoc, TopicDoc,
-    Topics,
+    GroupDoc, HistoryDoc, InterestDoc, PublicationDoc, Published, PublishedMany, ReceiverDoc, Receivers, SubscribedDoc,
+    SubscriptionDoc, TopicDoc, Topics,
 };
+pub(crate) use why::{EvidenceDoc, ReasonDoc, RemedyDoc, WhyDoc};
 
 documents! {
     /// How a node is.

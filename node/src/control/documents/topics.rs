@@ -19,6 +19,26 @@ documents! {
         missing: Vec<Receipt>,
         /// The queue groups of which no member got it.
         unserved: Vec<String>,
+        /// What `node why message` knows it by, if it was to be remembered.
+        id: Option<String>,
+    }
+    /// What became of many publications.
+    PublishedMany = "firelink.published-many/v1" {
+        /// The topic.
+        topic: String,
+        /// How many were published.
+        count: u64,
+        /// What became of the last one; those before went the same ways, and are not accounted for one by one.
+        last: Option<Published>,
+    }
+    /// Subscriptions that have begun.
+    SubscribedDoc = "firelink.subscribed/v1" {
+        /// The patterns.
+        patterns: Vec<String>,
+        /// Whether every node within reach knows of them.
+        known: bool,
+        /// How many publications from before are coming.
+        replayed: u64,
     }
     /// A publication without its payload.
     PublicationDoc = "firelink.publication/v1" {

@@ -151,4 +151,16 @@ pub(super) const ENTRIES: &[Entry] = &[
             "例如发布用 `orders.eu.created`，订阅用 `orders.*.created` 或 `orders.>`，并加引号。",
         ],
     ),
+    entry(
+        Code::E0416,
+        ["nothing is remembered of it", "没有关于它的记录"],
+        [
+            "A node remembers what became of the last 1,024 publications of `node pub --trace` that it published, until it ends.",
+            "节点只记得它经 `node pub --trace` 发布的最近 1,024 条消息的去向，直至结束运行。",
+        ],
+        [
+            "Ask the node that published it, with `--node`; publish with `--trace` what is to be remembered.",
+            "用 `--node` 询问发布它的节点；需要记录的消息请用 `--trace` 发布。",
+        ],
+    ),
 ];
