@@ -92,7 +92,7 @@ pub(super) async fn publish(args: &PubArgs, cx: &Context) -> Result<Exit, Failed
             None => 0,
         };
         let body = payloads.make(number, due);
-        let piece = Piece { body: body.len() as u64, last: number + 1 == args.count };
+        let piece = Piece { body: body.len() as u64, last: number + 1 == args.count, only_end: false };
         if teller.tell(&piece, &body).await.is_err() {
             break;
         }
@@ -251,7 +251,8 @@ impl Calls {
         let body = self.payloads.make(self.sent, 0);
         self.begun.insert(self.sent, monotonic());
         self.sent += 1;
-        teller.tell(&Piece { body: body.len() as u64, last: self.sent == self.count }, &body).await
+        let last = self.sent == self.count;
+        teller.tell(&Piece { body: body.len() as u64, last, only_end: false }, &body).await
     }
 
     async fn hear(&mut self, replies: &mut Replies) -> Result<(), Problem> {

@@ -12,7 +12,7 @@ use super::{Context, value};
 use crate::{
     bench::Pacer,
     clock,
-    control::{About, Document as _, Op, Piece, Published, PublishedMany, Reply, read_document},
+    control::{About, Op, Piece, Published, PublishedMany, Reply, read_document},
     errors::{Code, Exit, Failed, Problem},
 };
 
@@ -105,29 +105,31 @@ async fn publish_many(
     let op = Op::PublishMany { topic, about };
     let (mut replies, mut teller) = cx.ask_until_deadline(op, b"").await?.split();
     let mut pacer = rate.map(Pacer::new).transpose().map_err(|why| no_timer(&why))?;
-    let mut source = source.pieces();
-    let mut next = source.next().transpose()?;
-    if next.is_none() {
-        cx.hint("nothing came from standard input, and nothing was published");
-        return Ok(Exit::Done);
-    }
-    while let Some(body) = next {
+    let mut left = source.count();
+    // Why the node takes nothing any more, it says.
+    let mut taken = true;
+    for body in source.pieces() {
+        let body = body?;
         if let Some(pacer) = &mut pacer {
             pacer.next().await.map_err(|why| no_timer(&why))?;
         }
-        next = source.next().transpose()?;
-        let piece = Piece { body: body.len() as u64, last: next.is_none() };
-        // Why the node takes nothing any more, it says.
-        if teller.tell(&piece, &body).await.is_err() {
+        left = left.map(|left| left - 1);
+        let piece = Piece { body: body.len() as u64, last: left == Some(0), only_end: false };
+        taken = teller.tell(&piece, &body).await.is_ok();
+        if !taken {
             break;
         }
+    }
+    if taken && left.is_none() {
+        // The node may have said why before.
+        let _ = teller.tell(&Piece { body: 0, last: true, only_end: true }, b"").await;
     }
     match replies.next().await? {
         (Reply::Done { data } | Reply::Item { data, .. }, _) => {
             let published: PublishedMany = read_document(data)?;
             cx.print(&published, |all| {
-                let last = all.last.as_ref().map(text).unwrap_or_default();
-                format!("{} publications; the last one: {last}", all.count)
+                let last = all.last.as_ref().map(|last| format!("; the last one: {}", text(last)));
+                format!("{} publications{}", all.count, last.unwrap_or_default())
             })?;
             published.last.as_ref().map_or(Ok(Exit::Done), |last| judge(last, cx))
         }
@@ -174,6 +176,14 @@ impl Source {
             Self::Same(body, _) => body,
             Self::Template(template, _) => fill(&template, 1),
             Self::Lines => Vec::new(),
+        }
+    }
+
+    /// How many payloads there are, if that is known.
+    const fn count(&self) -> Option<u64> {
+        match self {
+            Self::Same(_, count) | Self::Template(_, count) => Some(*count),
+            Self::Lines => None,
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::{
-    CallEnd, CallWish, Document as _, Lines, Reply, ResponseDoc, Session,
+    CallEnd, CallWish, Document as _, Lines, Piece, Reply, ResponseDoc, Session,
     publishing::piece,
     refusal,
     session::{Answered, item},
@@ -92,7 +92,7 @@ impl Session {
         let read = async {
             loop {
                 let piece = piece(reader).await;
-                let over = !matches!(piece, Ok(Some((_, false))));
+                let over = !matches!(piece, Ok(Some((Piece { last: false, .. }, _))));
                 if sender.send(piece).await.is_err() || over {
                     return pending::<Answered>().await;
                 }
@@ -104,11 +104,14 @@ impl Session {
             while more || !running.is_empty() {
                 tokio::select! {
                     read = pieces.recv(), if more && running.len() < MANY => {
-                        let Some((body, last)) = read.unwrap_or(Ok(None))? else { return Ok(None) };
+                        let Some((piece, body)) = read.unwrap_or(Ok(None))? else { return Ok(None) };
+                        more = !piece.last;
+                        if piece.only_end {
+                            continue;
+                        }
                         let call = self.call(service, body, how.clone());
                         running.push(async move { (number, call.await) });
                         number += 1;
-                        more = !last;
                     }
                     Some((number, answer)) = running.next() => {
                         let end = end(number, answer, service);

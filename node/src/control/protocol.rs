@@ -196,6 +196,9 @@ pub(crate) struct Piece {
     pub(crate) body: u64,
     /// Whether this is the last.
     pub(crate) last: bool,
+    /// Whether it is only the end: whoever reads its pieces from elsewhere does not know that one is the last.
+    #[serde(default)]
+    pub(crate) only_end: bool,
 }
 
 /// What a caller that serves says to a call.

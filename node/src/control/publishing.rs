@@ -33,29 +33,33 @@ impl Session {
         published.map(|published| Published { id: Some(id), ..published })
     }
 
-    /// Publishes what the caller sends, as fast as there is room. The last one is accounted for: the others went before it.
+    /// Publishes what the caller sends, as fast as there is room. The last one is accounted for, if it is known to be: the
+    /// others went before it.
     pub(super) async fn publish_many(&self, topic: &str, about: About, lines: &mut Lines) -> Answered {
         let publisher = self.mesh.publisher(topic).map_err(|why| refusal::publish(why, topic))?.with(about.into());
         let mut count = 0;
+        let published = |count, last| Ok(Some(PublishedMany { topic: topic.to_owned(), count, last }.json()));
         loop {
-            let Some((body, last)) = piece(&mut lines.reader).await? else { return Ok(None) };
+            let Some((piece, body)) = piece(&mut lines.reader).await? else { return Ok(None) };
+            if piece.only_end {
+                return published(count, None);
+            }
             count += 1;
-            if last {
+            if piece.last {
                 let report = publisher.publish_acked(body).await.map_err(|why| refusal::publish(why, topic))?;
-                let last = Some(self.published(topic, report));
-                return Ok(Some(PublishedMany { topic: topic.to_owned(), count, last }.json()));
+                return published(count, Some(self.published(topic, report)));
             }
             publisher.publish(body).await.map_err(|why| refusal::publish(why, topic))?;
         }
     }
 }
 
-/// The next piece that a caller sends, and whether it is the last; `None` if the caller has left. Must not be dropped
+/// The next piece that a caller sends; `None` if the caller has left. Must not be dropped
 /// halfway.
-pub(super) async fn piece(reader: &mut Reader) -> Result<Option<(Bytes, bool)>, Problem> {
+pub(super) async fn piece(reader: &mut Reader) -> Result<Option<(Piece, Bytes)>, Problem> {
     let read = async {
-        let Some(Piece { body, last }) = reader.line::<Piece>().await? else { return Ok(None) };
-        Ok(Some((reader.body(body).await?, last)))
+        let Some(piece) = reader.line::<Piece>().await? else { return Ok(None) };
+        Ok(Some((piece, reader.body(piece.body).await?)))
     };
     read.await.map_err(|why: std::io::Error| {
         Problem::new(Code::E0306, Exit::Failed, format!("what the caller sends makes no sense: {why}"))

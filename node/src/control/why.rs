@@ -245,11 +245,11 @@ fn nearly(pattern: &str, topic: &str) -> Option<String> {
             return Some("`>` stands for one token or more, and there is none".to_owned());
         }
         let apart: Vec<_> = wanted[..same].iter().zip(&given).filter(|(wanted, given)| !fits(wanted, given)).collect();
-        return (given.len() > same && apart.len() == 1).then(|| differ(apart[0].0, apart[0].1));
+        return (given.len() > same).then(|| one(&wanted[..same], &given, &apart)).flatten();
     }
     if wanted.len() == given.len() {
         let apart: Vec<_> = wanted.iter().zip(&given).filter(|(wanted, given)| !fits(wanted, given)).collect();
-        return (apart.len() == 1).then(|| differ(apart[0].0, apart[0].1));
+        return one(&wanted, &given, &apart);
     }
     let common = wanted.iter().zip(&given).all(|(wanted, given)| fits(wanted, given));
     match (wanted.len().abs_diff(given.len()), common) {
@@ -261,9 +261,17 @@ fn nearly(pattern: &str, topic: &str) -> Option<String> {
     }
 }
 
-fn differ(wanted: &str, given: &str) -> String {
+/// In words, if one token differs, and not so that nothing else is the same.
+fn one(wanted: &[&str], given: &[&str], apart: &[(&&str, &&str)]) -> Option<String> {
+    let [(differs, from)] = apart else { return None };
+    let common = wanted.iter().zip(given).any(|(wanted, given)| wanted == given);
+    let similar = nearest(from, &[differs]).is_some();
+    if !(common || similar) {
+        return None;
+    }
+    let (wanted, given) = (**differs, **from);
     let case = wanted.eq_ignore_ascii_case(given);
-    format!("it says `{wanted}` where the topic says `{given}`{}", if case { ", in another case" } else { "" })
+    Some(format!("it says `{wanted}` where the topic says `{given}`{}", if case { ", in another case" } else { "" }))
 }
 
 #[cfg(test)]
@@ -280,6 +288,7 @@ mod tests {
         assert_eq!(how("a.>", "a"), "`>` stands for one token or more, and there is none");
         assert_eq!(how("order.>", "orders.new.eu"), "it says `order` where the topic says `orders`");
         assert_eq!(how("x.y", "a.b"), "");
+        assert_eq!(how("weather.>", "orders.new"), "", "nothing is the same");
         assert_eq!(how("a", "a.b.c"), "");
     }
 

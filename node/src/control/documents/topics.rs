@@ -28,7 +28,7 @@ documents! {
         topic: String,
         /// How many were published.
         count: u64,
-        /// What became of the last one; those before went the same ways, and are not accounted for one by one.
+        /// What became of the last one, if it was known to be the last; the others are not accounted for one by one.
         last: Option<Published>,
     }
     /// Subscriptions that have begun.
