@@ -7,7 +7,7 @@ use clap_complete::{CompletionCandidate, env::Shells};
 
 use super::Context;
 use crate::{
-    control::{Client, Op, Routes, Target},
+    control::{Client, Document, Op, Routes, Services, Target, Topics},
     errors::{Code, Exit, Failed, Problem},
 };
 
@@ -53,13 +53,27 @@ pub(super) fn run(args: &CompletionArgs, cx: &Context) -> Result<Exit, Failed> {
 
 /// Nodes within reach of the one that runs here.
 pub(super) fn reachable_nodes() -> Vec<CompletionCandidate> {
+    ask::<Routes>(Op::Routes).routes.into_iter().map(|route| CompletionCandidate::new(route.id)).collect()
+}
+
+/// Patterns that somebody subscribed to.
+pub(super) fn patterns() -> Vec<CompletionCandidate> {
+    ask::<Topics>(Op::Topics).topics.into_iter().map(|topic| CompletionCandidate::new(topic.pattern)).collect()
+}
+
+/// Services that somebody serves.
+pub(super) fn services() -> Vec<CompletionCandidate> {
+    ask::<Services>(Op::Services).services.into_iter().map(|one| CompletionCandidate::new(one.service)).collect()
+}
+
+/// What the node that runs here says, if it says it at once.
+fn ask<T: Document + Default>(op: Op) -> T {
     let ask = async {
-        let mut client = Client::ask(&Target::default(), Op::Routes, b"", Some(PATIENCE)).await.ok()?;
-        client.document::<Routes>().await.ok()
+        let mut client = Client::ask(&Target::default(), op, b"", Some(PATIENCE)).await.ok()?;
+        client.document::<T>().await.ok()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let routes = runtime.ok().and_then(|runtime| runtime.block_on(ask)).unwrap_or_default();
-    routes.routes.into_iter().map(|route| CompletionCandidate::new(route.id)).collect()
+    runtime.ok().and_then(|runtime| runtime.block_on(ask)).unwrap_or_default()
 }
 
 /// Nodes that run on this machine.

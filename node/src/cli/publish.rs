@@ -6,9 +6,10 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCandidates;
 use proto_core::limits;
 
-use super::{Context, value};
+use super::{Context, complete, value};
 use crate::{
     bench::Pacer,
     clock,
@@ -24,7 +25,7 @@ use crate::{
   node pub orders.new hi --trace       and then `why message ID` tells what became of it")]
 pub(super) struct PubArgs {
     /// The topic
-    #[arg(value_parser = value::topic)]
+    #[arg(value_parser = value::topic, add = ArgValueCandidates::new(complete::patterns))]
     topic: String,
     /// The payload; `-` takes it from standard input; nothing: an empty one
     #[arg(allow_hyphen_values = true, conflicts_with_all = ["stdin", "template"])]

@@ -20,7 +20,7 @@ use crate::{
   node request shop.price x --timeout 2s  exit code 8: nobody serves it; 9: it may have run")]
 pub(super) struct RequestArgs {
     /// The service
-    #[arg(value_parser = value::service)]
+    #[arg(value_parser = value::service, add = ArgValueCandidates::new(complete::services))]
     service: String,
     /// What the handler is given; `-` takes it from standard input; nothing: an empty payload
     #[arg(allow_hyphen_values = true)]

@@ -1,8 +1,9 @@
 //! `node rpc`: the services of the mesh.
 
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCandidates;
 
-use super::{Context, body, output::table, request, value};
+use super::{Context, body, complete, output::table, request, value};
 use crate::{
     control::{Document as _, Op, ProviderDoc, ServiceDoc, Services},
     errors::{Code, Exit, Failed, Problem},
@@ -29,7 +30,7 @@ enum Verb {
     )]
     Ls {
         /// The service
-        #[arg(value_parser = value::service)]
+        #[arg(value_parser = value::service, add = ArgValueCandidates::new(complete::services))]
         service: Option<String>,
     },
     /// Calls a service: as `node request`

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use clap::Args;
+use clap_complete::ArgValueCandidates;
 
-use super::{Context, body, output::Output, value};
+use super::{Context, body, complete, output::Output, value};
 use crate::{
     control::{Client, Document as _, Op, PublicationDoc, Reply, SubscribedDoc, read_document},
     errors::{Code, Exit, Failed, Problem},
@@ -18,7 +19,7 @@ use crate::{
 pub(super) struct SubArgs {
     /// Patterns of topics: `*` stands for one token, `>` for all that follow. One publication that several match comes for
     /// each
-    #[arg(required = true, value_name = "PATTERN", value_parser = value::pattern)]
+    #[arg(required = true, value_name = "PATTERN", value_parser = value::pattern, add = ArgValueCandidates::new(complete::patterns))]
     patterns: Vec<String>,
     /// As a member of a queue group: each publication goes to one of them
     #[arg(long, value_name = "GROUP", value_parser = value::group)]

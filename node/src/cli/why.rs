@@ -1,8 +1,9 @@
 //! `node why`.
 
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCandidates;
 
-use super::{Context, value};
+use super::{Context, complete, value};
 use crate::{
     control::{Op, Subject, WhyDoc},
     errors::{Exit, Failed},
@@ -43,7 +44,7 @@ enum About {
   node why service shop.price --json")]
     Service {
         /// The service
-        #[arg(value_parser = value::service)]
+        #[arg(value_parser = value::service, add = ArgValueCandidates::new(complete::services))]
         service: String,
     },
 }

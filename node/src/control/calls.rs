@@ -1,10 +1,14 @@
 //! Services: who provides them, and calling them.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use io_tokio::{Balance, CallBuilder, CallError, Provider, Response, ServedInfo, ServiceInfo};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::{
     FieldDoc, ProviderDoc, ResponseDoc, ServedDoc, ServiceDoc, Services, Session, refusal,
@@ -14,6 +18,9 @@ use crate::{
     config::nearest,
     errors::{Code, Problem},
 };
+
+/// Least time between two hints to a service of a similar name.
+const HINT_EVERY: Duration = Duration::from_millis(100);
 
 /// How a call is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +80,7 @@ impl Session {
     /// Why a call has no result, with what this node knows about it.
     pub(crate) async fn call_failed(&self, why: CallError, service: &str) -> Problem {
         let problem = refusal::call(why, service);
-        if problem.code != Code::E0502 {
+        if problem.code != Code::E0502 || !self.hints.is_due() {
             return problem;
         }
         let services = self.services().await.unwrap_or_default().services;
@@ -115,6 +122,22 @@ impl Session {
 
     fn provider_node(&self, provider: &Provider) -> String {
         self.mesh.name_of(provider.node).map_or_else(|| address(provider.node), |name| name.to_string())
+    }
+}
+
+/// Says now and then that there is time for a hint. To find one, all services are looked at, and callers that fail may be
+/// many.
+#[derive(Debug, Default)]
+pub(crate) struct Hints(Mutex<Option<Instant>>);
+
+impl Hints {
+    fn is_due(&self) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|last| last.elapsed() >= HINT_EVERY);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
     }
 }
 

@@ -26,7 +26,7 @@ mod topics;
 pub(crate) mod views;
 mod why;
 
-pub(crate) use calls::{CallWish, Choice};
+pub(crate) use calls::{CallWish, Choice, Hints};
 pub(crate) use client::{Client, Replies, Target, Teller, local_nodes, read_document};
 pub(crate) use documents::{
     CallDoc, CallEnd, Document, EventDoc, EvidenceDoc, FieldDoc, FoundDoc, GroupDoc, HistoryDoc, HopDoc, IdDoc,

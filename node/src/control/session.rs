@@ -13,7 +13,8 @@ use tokio::{
 
 use super::{
     Document, FoundDoc, HopDoc, IdDoc, Lines, Op, PingDoc, Receipt, Receipts, Reply, Status, StopDoc, TraceDoc,
-    journal::Journal, mailbox::Mailboxes, memory::Memory, refusal, serving::Offer, subscribing::Wish, views,
+    calls::Hints, journal::Journal, mailbox::Mailboxes, memory::Memory, refusal, serving::Offer, subscribing::Wish,
+    views,
 };
 use crate::{
     config::{TopicRule, nearest},
@@ -68,6 +69,8 @@ pub(crate) struct Session {
     pub(crate) mailboxes: Arc<Mailboxes>,
     /// What became of publications that were to be remembered.
     pub(crate) memory: Memory,
+    /// When there is time for a hint.
+    pub(crate) hints: Hints,
     /// Whether it takes messages.
     pub(crate) readiness: Arc<Readiness>,
     /// Tells the process to end.

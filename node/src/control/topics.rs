@@ -1,10 +1,12 @@
 //! Topics: publishing, and what is known of who subscribed.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use io_tokio::{
     PatternInfo, PublishOptions, ReceiverInfo, ReceiversInfo, SubscribeError, SubscribeOptions, Subscription,
 };
-use proto_core::pubsub::{Missing, Policy, Publication, Report, SubscriptionView};
+use proto_core::pubsub::{Group, Missing, Pattern, Policy, Publication, Report, SubscriptionView};
 
 use super::{
     GroupDoc, HistoryDoc, InterestDoc, PublicationDoc, Published, Receipt, ReceiverDoc, Receivers, Session,
@@ -44,7 +46,11 @@ impl Session {
     /// What is subscribed to in the mesh, in order of pattern, and what this node keeps.
     pub(crate) async fn topics(&self) -> Result<Topics, Problem> {
         let info = self.mesh.topics().await.map_err(|_| refusal::stopped())?;
-        let topics = info.patterns.iter().map(|pattern| topic(pattern, &info.subscriptions)).collect();
+        let mut here = Here::new();
+        for view in &info.subscriptions {
+            here.entry((&view.pattern, view.group.as_ref())).or_default().push(view);
+        }
+        let topics = info.patterns.iter().map(|pattern| topic(pattern, &here)).collect();
         let history = info.history.iter().map(|view| HistoryDoc {
             topic: view.topic.to_string(),
             epoch: view.epoch.0,
@@ -121,10 +127,13 @@ impl Published {
     }
 }
 
-fn topic(info: &PatternInfo, subscriptions: &[SubscriptionView]) -> TopicDoc {
-    let same = |view: &&SubscriptionView| view.pattern == info.pattern && view.group == info.group;
-    let here = || subscriptions.iter().filter(same);
-    let mut slow: Vec<_> = here().map(subscription).filter(|view| view.dropped > 0 || view.queued > 0).collect();
+/// The subscriptions of this node, by what they want.
+type Here<'a> = BTreeMap<(&'a Pattern, Option<&'a Group>), Vec<&'a SubscriptionView>>;
+
+fn topic(info: &PatternInfo, here: &Here<'_>) -> TopicDoc {
+    let here = here.get(&(&info.pattern, info.group.as_ref())).map_or(&[][..], Vec::as_slice);
+    let is_slow = |view: &&&SubscriptionView| view.queued > 0 || view.dropped_oldest + view.dropped_newest > 0;
+    let mut slow: Vec<_> = here.iter().filter(is_slow).map(|view| subscription(view)).collect();
     slow.sort_by_key(|view| std::cmp::Reverse((view.dropped, view.queued)));
     slow.truncate(LISTED);
     let nodes = info.nodes.iter().map(|(node, members)| InterestDoc { id: name(node), members: u64::from(*members) });
@@ -134,7 +143,7 @@ fn topic(info: &PatternInfo, subscriptions: &[SubscriptionView]) -> TopicDoc {
         pattern: info.pattern.to_string(),
         group: info.group.as_ref().map(ToString::to_string),
         nodes,
-        here: here().count() as u64,
+        here: here.len() as u64,
         slow,
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     cli::{Context, Format},
     clock,
     config::Config,
-    control::{self, Facts, Journal, Mailboxes, Memory, Server, Session, Stop},
+    control::{self, Facts, Hints, Journal, Mailboxes, Memory, Server, Session, Stop},
     errors::{Code, Exit, Problem},
 };
 
@@ -69,9 +69,16 @@ pub(super) async fn start(start: Start, stop: mpsc::Sender<Stop>) -> Result<Runn
         let (mesh, mailboxes) = (mesh.clone(), Arc::clone(&mailboxes));
         tasks.spawn(admin::serve(listener, admin::Admin { mesh, mailboxes, readiness: Arc::clone(&readiness) }));
     }
-    let memory = Memory::default();
-    let readiness_too = Arc::clone(&readiness);
-    let session = Arc::new(Session { mesh, facts, journal, mailboxes, memory, readiness: readiness_too, stop });
+    let session = Arc::new(Session {
+        mesh,
+        facts,
+        journal,
+        mailboxes,
+        memory: Memory::default(),
+        hints: Hints::default(),
+        readiness: Arc::clone(&readiness),
+        stop,
+    });
     tasks.spawn(server.run(Arc::clone(&session)));
     let api = api::Api::new(Arc::clone(&session), config.api)?;
     if !api_listeners.is_empty() {

@@ -2,7 +2,6 @@
 
 use std::{future::Future, time::Duration};
 
-use firelink_node as _;
 use io_tokio::{AppError, Mesh, MeshOptions, NodeName, Psk, Request, ServeOptions, Service};
 use tokio::runtime::Runtime;
 

@@ -12,7 +12,7 @@ use io_tokio::{Pattern, Position, Topic};
 use proto_core::id::{Incarnation, Seq};
 
 /// Most topics whose positions an id tells.
-const TOPICS_MAX: usize = 16;
+pub(super) const TOPICS_MAX: usize = 16;
 
 /// The positions of one reader.
 #[derive(Clone, Debug, PartialEq, Eq)]

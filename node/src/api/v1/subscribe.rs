@@ -22,7 +22,11 @@ use serde_json::{json, value::RawValue};
 use tokio::sync::watch;
 use utoipa::IntoParams;
 
-use super::{cursor::Cursor, events::PING, messages::client_name};
+use super::{
+    cursor::{Cursor, TOPICS_MAX},
+    events::PING,
+    messages::client_name,
+};
 use crate::{
     api::{
         Api,
@@ -151,7 +155,8 @@ async fn cursor(api: &Api, pattern: &Pattern, last_id: Option<&str>) -> Result<(
     let wanted = pattern.clone();
     let look = api.session.mesh.inspect(move |node, _| {
         let there = node.topics().history().filter(|view| wanted.matches(&view.topic));
-        let there: Vec<_> = there.map(|view| (view.topic.to_string(), view.next.0.saturating_sub(1))).collect();
+        let there = there.map(|view| (view.topic.to_string(), view.next.0.saturating_sub(1)));
+        let there: Vec<_> = there.take(TOPICS_MAX + 1).collect();
         (node.incarnation().0, there)
     });
     let (epoch, there) = api.ask(look).await?;
