@@ -164,7 +164,7 @@ fn one_who_is_not_reached_makes_a_publication_incomplete() {
 #[test]
 fn why_names_who_gets_it_and_who_nearly_would() {
     let world = World::new();
-    let (_a, _b) = pair(&world);
+    let (_a, b) = pair(&world);
     let _exact = Sub::begin(&world, &["orders.eu.created", "--as", "till", "--node", "a"]);
     let _near = Sub::begin(&world, &["orders.us.created", "--node", "b"]);
     let _far = Sub::begin(&world, &["weather.>", "--node", "b"]);
@@ -177,6 +177,9 @@ fn why_names_who_gets_it_and_who_nearly_would() {
     assert!(nobody.out.contains("the topic lacks the token `created`"), "{}", nobody.out);
     let kept = world.run(&["why", "topic", "kept.x", "--node", "b"]);
     assert!(kept.out.contains("+ a: subscriptions at this node"), "{}", kept.out);
+    drop(b);
+    let gone = |ran: &common::Ran| ran.out.contains("b: out of reach, so it is not known what it subscribed to");
+    world.until(&["why", "topic", "orders.us.created", "--node", "a"], gone);
 }
 
 #[test]

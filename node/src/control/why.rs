@@ -1,5 +1,7 @@
 //! Why something is as it is: `node why`. What this node knows about it, put into words; nothing is sent.
 
+use std::collections::BTreeMap;
+
 use super::{
     EvidenceDoc, ProviderDoc, ReasonDoc, ReceiverDoc, Receivers, RemedyDoc, Session, Subject, TopicDoc, WhyDoc,
     memory::Trace,
@@ -104,6 +106,7 @@ impl Session {
                 effect: format!("{} get it", places(known)),
             });
         }
+        why.because.extend(self.gone("subscribed to"));
         why.evidence = self.evidence(|node| node.is_some());
         Ok(why)
     }
@@ -121,6 +124,7 @@ impl Session {
                 why.because.push(reason(AGAINST, near, "has a similar name".to_owned()));
                 why.remedies.push(RemedyDoc { action: format!("call `{near}`"), effect: "it is served".to_owned() });
             }
+            why.because.extend(self.gone("serves"));
             why.evidence = self.evidence(|node| node.is_some());
             return Ok(why);
         };
@@ -133,9 +137,25 @@ impl Session {
         for (place, provider) in providers.iter().enumerate() {
             because.push(judge(provider, place == 0));
         }
+        because.extend(self.gone("serves"));
         let nodes: Vec<_> = providers.iter().map(|one| one.node.as_str()).collect();
         let evidence = self.evidence(|node| node.is_some_and(|node| nodes.contains(&node)));
         Ok(WhyDoc { claim, because, evidence, remedies: Vec::new() })
+    }
+
+    /// The nodes that went out of reach, as far as that is remembered: what they offered is forgotten.
+    fn gone(&self, what: &str) -> Vec<ReasonDoc> {
+        let (past, _) = self.journal.follow();
+        let mut gone = BTreeMap::new();
+        for event in &past {
+            match (event.kind.as_str(), &event.id) {
+                ("unreachable", Some(node)) => drop(gone.insert(node.clone(), event.at.clone())),
+                ("reachable", Some(node)) => drop(gone.remove(node)),
+                (_, _) => {}
+            }
+        }
+        let text = format!("out of reach, so it is not known what it {what}");
+        gone.iter().take(TOLD).map(|(node, at)| dated(AGAINST, node, text.clone(), at)).collect()
     }
 
     /// The last events about some nodes.
