@@ -91,6 +91,12 @@ pub const KEYS: &[Key] = &[
         "Messages that wait for the application of this node, and again for all clients. Then senders wait; refused after 5s without progress. A client has half of what the others leave free; its senders are refused at once.",
     ),
     key(
+        "messaging.topics",
+        "[]",
+        "[ { match: \"orders.>\", history: { size: 100, ttl: 5m, bytes: 16MiB }, slow_consumer: drop_oldest } ]",
+        "Rules for topics; the first that matches counts. history: the last publications of each topic that are kept here. slow_consumer: drop_oldest, drop_newest or disconnect.",
+    ),
+    key(
         "api.listen",
         "127.0.0.1:18080",
         "[\"127.0.0.1:18080\", \"10.0.0.7:18080\"]",
@@ -138,7 +144,6 @@ pub(super) const LATER: &[&str] = &[
     "mesh.routing.require_direct",
     "messaging.retry",
     "messaging.dedup_window",
-    "messaging.topics",
     "rpc",
     "raft",
     "elections",

@@ -17,6 +17,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod text;
+mod topics;
 mod types;
 
 pub use api::{Api, ApiLimits, ApiMajula, ApiToken, MajulaToken, SlowClient, SlowPolicy};
@@ -29,6 +30,7 @@ pub use permission::{Permission, Verb};
 pub use secret::Secret;
 pub use show::{Shown, show};
 pub use text::{Bytes, Source, SourceId, SourceKind, Sources, Span};
+pub use topics::{TopicHistory, TopicRule};
 pub use types::{
     Admin, Auth, AuthMode, Config, Connect, Control, Listen, Log, LogFile, LogFormat, Mesh, Messaging, Node, Scheme,
     Tls,

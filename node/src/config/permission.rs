@@ -126,7 +126,7 @@ impl fmt::Display for Permission {
 }
 
 /// Whether every topic that the filter matches is matched by the pattern, too.
-fn covers(pattern: &str, filter: &str) -> bool {
+pub(super) fn covers(pattern: &str, filter: &str) -> bool {
     let mut filter = filter.split('.');
     for wanted in pattern.split('.') {
         let Some(token) = filter.next() else { return false };

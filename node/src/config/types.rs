@@ -10,7 +10,7 @@ use proto_core::{
     node::{LinkConfig, MessageConfig, RouteConfig},
 };
 
-use super::{Api, Secret};
+use super::{Api, Secret, TopicRule};
 
 /// A whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,6 +142,8 @@ pub struct Messaging {
     pub core: MessageConfig,
     /// How long a message may take if its sender does not say.
     pub deadline: Duration,
+    /// Topics.
+    pub topics: Vec<TopicRule>,
 }
 
 /// The listener for metrics and health.
@@ -206,7 +208,7 @@ impl Default for Mesh {
 
 impl Default for Messaging {
     fn default() -> Self {
-        Self { core: MessageConfig::default(), deadline: limits::MESSAGE_DEADLINE }
+        Self { core: MessageConfig::default(), deadline: limits::MESSAGE_DEADLINE, topics: Vec::new() }
     }
 }
 

@@ -4,9 +4,11 @@
 //! `body` is not zero is followed by so many raw bytes, so payloads are neither encoded nor copied. A request that
 //! streams ends when either side closes the connection.
 
+mod calls;
 mod client;
 mod documents;
 mod framing;
+pub(crate) mod headers;
 mod journal;
 mod leftovers;
 mod mailbox;
@@ -15,12 +17,15 @@ pub(crate) mod refusal;
 mod runtime_dir;
 mod server;
 mod session;
+mod topics;
 pub(crate) mod views;
 
 pub(crate) use client::{Client, Target, local_nodes, read_document};
+pub(crate) use calls::CallWish;
 pub(crate) use documents::{
-    Document, EventDoc, FoundDoc, HopDoc, IdDoc, MessageDoc, PeerDoc, Peers, PingDoc, Receipt, Receipts, RouteDoc,
-    Routes, Status, StopDoc, TraceDoc,
+    Document, EventDoc, FieldDoc, FoundDoc, GroupDoc, HistoryDoc, HopDoc, IdDoc, InterestDoc, MessageDoc, PeerDoc,
+    Peers, PingDoc, ProviderDoc, PublicationDoc, Published, Receipt, Receipts, ReceiverDoc, Receivers, ResponseDoc,
+    RouteDoc, Routes, ServedDoc, ServiceDoc, Services, Status, StopDoc, SubscriptionDoc, TopicDoc, Topics, TraceDoc,
 };
 use framing::Lines;
 pub(crate) use journal::Journal;

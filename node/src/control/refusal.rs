@@ -1,9 +1,18 @@
 //! What the core says, as problems for people.
 
-use io_tokio::{IncomingError, Outcome, RequestError, SendError};
-use proto_core::{error::Rejected, wire::v1};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use io_tokio::{
+    CallError, HANDLER_GONE, HANDLER_PANICKED, IncomingError, Outcome, PublishError, RequestError, SendError,
+    ServeError, SubscribeError,
+};
+use proto_core::{
+    error::Rejected,
+    pubsub::BadTopic,
+    rpc::{AppError, Progress},
+    wire::v1,
+};
 
-use crate::errors::{Code, Exit, Problem};
+use crate::errors::{Code, Exit, HandlerError, Problem};
 
 /// A message that was not delivered, or perhaps not.
 pub(crate) fn outcome(outcome: Outcome, receiver: &str) -> Problem {
@@ -73,6 +82,95 @@ pub(crate) fn incoming(why: IncomingError, mailbox: &str) -> Problem {
         }
         IncomingError::Request(why) => request(why, mailbox),
     }
+}
+
+/// Something that was not published.
+pub(crate) fn publish(why: PublishError, topic: &str) -> Problem {
+    match why {
+        PublishError::BadTopic(why) => bad_topic(why, topic),
+        PublishError::NoJson(why) => Problem::new(Code::E0411, Exit::Usage, why),
+        PublishError::Busy => rejected(Rejected::Busy, topic),
+        PublishError::Rejected(why) => rejected(why, topic),
+        PublishError::Stopped(_) => stopped(),
+    }
+}
+
+/// A subscription that was not made.
+pub(crate) fn subscribe(why: SubscribeError, pattern: &str) -> Problem {
+    match why {
+        SubscribeError::BadTopic(why) => bad_topic(why, pattern),
+        SubscribeError::Rejected(why) => rejected(why, pattern),
+        SubscribeError::Stopped(_) => stopped(),
+    }
+}
+
+fn bad_topic(why: BadTopic, text: &str) -> Problem {
+    Problem::new(Code::E0415, Exit::Usage, format!("`{}` {why}", text.escape_debug()))
+}
+
+/// A service that is not served.
+pub(crate) fn serve(why: ServeError, service: &str) -> Problem {
+    match why {
+        ServeError::BadService(why) => Problem::new(Code::E0508, Exit::Usage, why.to_string()),
+        ServeError::Taken => {
+            let what = format!("another program serves `{service}` at this node");
+            Problem::new(Code::E0510, Exit::Conflict, what).try_this("node reply --as NAME")
+        }
+        ServeError::Rejected(why) => rejected(why, service),
+        ServeError::Stopped(_) => stopped(),
+    }
+}
+
+/// A call without a result.
+pub(crate) fn call(why: CallError, service: &str) -> Problem {
+    let lost = |what: String| Problem::new(Code::E0506, Exit::Unknown, format!("`{service}`: {what}"));
+    match why {
+        CallError::BadService(why) => Problem::new(Code::E0508, Exit::Usage, why.to_string()),
+        CallError::BadName(why) => Problem::new(Code::E0411, Exit::Usage, why.to_string()),
+        CallError::BadKey => Problem::new(Code::E0411, Exit::Usage, why.to_string()),
+        CallError::NoJson(why) | CallError::Malformed(why) => Problem::new(Code::E0411, Exit::Failed, why),
+        CallError::App(error) => handler(error, service),
+        CallError::NoResponder => {
+            Problem::new(Code::E0502, Exit::NoRoute, format!("nobody serves `{service}`"))
+                .try_this("node rpc ls")
+                .try_this(format!("node why service {service}"))
+        }
+        CallError::Overloaded(why) => Problem::new(Code::E0503, Exit::Failed, format!("`{service}`: {why}"))
+            .try_this(format!("node rpc ls {service}")),
+        CallError::Timeout(Progress::NotSent) | CallError::Cancelled(Progress::NotSent) => {
+            let what = format!("the call of `{service}` could not be sent before its deadline");
+            Problem::new(Code::E0507, Exit::NoRoute, what)
+        }
+        CallError::Timeout(progress) => {
+            let what = format!("`{service}` did not answer in time: {progress}");
+            Problem::new(Code::E0504, Exit::Unknown, what)
+                .note("repeat it only if running it twice does no harm")
+                .try_this("a longer --timeout")
+        }
+        CallError::Unreachable { sent: false } => rejected(Rejected::NoRoute, service),
+        CallError::Cancelled(_)
+        | CallError::Unreachable { sent: true }
+        | CallError::PeerRestarted
+        | CallError::Lost(_) => lost(why.to_string()),
+        CallError::Rejected(why) => rejected(why, service),
+        CallError::Stopped(_) => lost("this node is shutting down".to_owned()),
+        // Reasons that were added since.
+        _ => lost(why.to_string()),
+    }
+}
+
+fn handler(error: AppError, service: &str) -> Problem {
+    if matches!(error.code, HANDLER_GONE | HANDLER_PANICKED) {
+        return Problem::new(Code::E0509, Exit::Failed, format!("`{service}`: {}", error.message));
+    }
+    let what = format!("`{service}` answered with error {}: {}", error.code, error.message);
+    let payload = (!error.payload.is_empty()).then(|| match std::str::from_utf8(&error.payload) {
+        Ok(text) => text.to_owned(),
+        Err(_) => STANDARD.encode(&error.payload),
+    });
+    let mut problem = Problem::new(Code::E0505, Exit::Failed, what);
+    problem.handler = Some(HandlerError { code: error.code, message: error.message.to_string(), payload });
+    problem
 }
 
 /// A node that nothing reaches because it shows another key than the one its name is pinned to.

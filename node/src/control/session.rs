@@ -16,7 +16,7 @@ use super::{
     journal::Journal, mailbox::Mailboxes, refusal, views,
 };
 use crate::{
-    config::nearest,
+    config::{TopicRule, nearest},
     errors::{Code, Exit, Problem},
     run::Readiness,
 };
@@ -40,6 +40,8 @@ pub(crate) struct Facts {
     pub(crate) control: std::path::PathBuf,
     /// How long a message may take if its sender does not say.
     pub(crate) deadline: Duration,
+    /// What the configuration says of topics.
+    pub(crate) topics: Vec<TopicRule>,
     /// When it started.
     pub(crate) started: Instant,
 }
@@ -263,7 +265,8 @@ fn receipts(report: DeliveryReport) -> Receipts {
     Receipts { total: receipts.len() as u64, receipts, delivered }
 }
 
-fn name(receiver: &Receiver) -> String {
+/// The name of a receiver, or its address.
+pub(super) fn name(receiver: &Receiver) -> String {
     receiver.name.as_ref().map_or_else(|| address(receiver.addr), ToString::to_string)
 }
 

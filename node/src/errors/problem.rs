@@ -21,13 +21,28 @@ pub struct Problem {
     /// What to try, a command or a change each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tries: Vec<String>,
+    /// What the handler of a call said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handler: Option<HandlerError>,
+}
+
+/// The error that the handler of a call answered with: the application's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct HandlerError {
+    /// Its code.
+    pub code: u32,
+    /// Its words.
+    pub message: String,
+    /// What it adds, as text; what is none, as base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
 }
 
 impl Problem {
     /// A problem.
     #[must_use]
     pub fn new(code: Code, exit: Exit, what: impl Into<String>) -> Self {
-        Self { code, exit, what: what.into(), notes: Vec::new(), tries: Vec::new() }
+        Self { code, exit, what: what.into(), notes: Vec::new(), tries: Vec::new(), handler: None }
     }
 
     /// Adds what else is known.
@@ -71,7 +86,7 @@ impl Problem {
     /// The problem as a JSON document.
     #[must_use]
     pub fn json(&self, lang: Lang) -> serde_json::Value {
-        serde_json::json!({
+        let mut document = serde_json::json!({
             "schema": "firelink.problem/v1",
             "code": self.code,
             "title": self.code.entry().map(|entry| entry.title.in_lang(lang)),
@@ -79,7 +94,11 @@ impl Problem {
             "notes": self.notes,
             "hints": self.tries,
             "exit": self.exit.number(),
-        })
+        });
+        if let (Some(handler), Some(fields)) = (&self.handler, document.as_object_mut()) {
+            fields.insert("handler".to_owned(), serde_json::json!(handler));
+        }
+        document
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use io_tokio::{Endpoint, MeshOptions, Peer, Psk, TlsOptions};
 
-use crate::config::{AuthMode, Config};
+use crate::config::{AuthMode, Config, TopicRule};
 
 /// What every open mesh uses in place of a token: no secret, and no protection.
 const OPEN: &[u8] = b"";
@@ -47,6 +47,7 @@ pub(super) fn options(config: &Config, join: &[String]) -> MeshOptions {
     options.link = mesh.link.clone();
     options.route = mesh.route.clone();
     options.message = config.messaging.core.clone();
+    options.history = TopicRule::history(&config.messaging.topics);
     options
 }
 

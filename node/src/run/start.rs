@@ -57,6 +57,7 @@ pub(super) async fn start(start: Start, stop: mpsc::Sender<Stop>) -> Result<Runn
             .collect(),
         control: server.path().to_owned(),
         deadline: config.messaging.deadline,
+        topics: config.messaging.topics.clone(),
         started,
     };
     let readiness = Arc::new(Readiness::new(!config.mesh.connect.is_empty() || !join.is_empty()));

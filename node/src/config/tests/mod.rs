@@ -3,6 +3,7 @@
 mod api;
 mod files;
 mod legacy;
+mod topics;
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 

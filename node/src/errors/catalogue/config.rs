@@ -308,6 +308,15 @@ pub(super) const ENTRIES: &[Entry] = &[
         ],
     ),
     entry(
+        Code::E0130,
+        ["that is no pattern of topics", "主题模式无效"],
+        [
+            "A pattern is tokens with dots between them, at most 16 and 255 bytes, without white space; a token may be `*`, the last one `>`.",
+            "模式由点分隔的段组成，至多 16 段、255 字节，不含空白；段可为 `*`，最后一段可为 `>`。",
+        ],
+        ["Write for example `\"orders.*.created\"` or `\"orders.>\"`, in quotes.", "例如写成 `\"orders.*.created\"` 或 `\"orders.>\"`，并加引号。"],
+    ),
+    entry(
         Code::W0105,
         ["an environment variable is not used", "环境变量未被使用"],
         [

@@ -139,4 +139,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         ],
         ["Update this node.", "升级本节点。"],
     ),
+    entry(
+        Code::E0415,
+        ["that is no topic, pattern or group", "主题、模式或队列组无效"],
+        [
+            "A topic is tokens with dots between them, at most 16 and 255 bytes, without white space; only in a pattern may a token be `*`, or the last one `>`. A group has 1 to 64 bytes. Nothing was done.",
+            "主题由点分隔的段组成，至多 16 段、255 字节，不含空白；仅在模式中段可为 `*`，最后一段可为 `>`。队列组为 1 到 64 字节。未执行任何操作。",
+        ],
+        [
+            "Write for example `orders.eu.created` to publish, `orders.*.created` or `orders.>` to subscribe, in quotes.",
+            "例如发布用 `orders.eu.created`，订阅用 `orders.*.created` 或 `orders.>`，并加引号。",
+        ],
+    ),
 ];

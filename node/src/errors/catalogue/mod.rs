@@ -2,6 +2,7 @@
 
 mod api;
 mod bench;
+mod calls;
 mod config;
 mod delivery;
 mod identity;
@@ -58,9 +59,17 @@ impl Code {
 }
 
 fn families() -> impl Iterator<Item = &'static Entry> {
-    [config::ENTRIES, identity::ENTRIES, running::ENTRIES, delivery::ENTRIES, bench::ENTRIES, api::ENTRIES]
-        .into_iter()
-        .flatten()
+    [
+        config::ENTRIES,
+        identity::ENTRIES,
+        running::ENTRIES,
+        delivery::ENTRIES,
+        bench::ENTRIES,
+        calls::ENTRIES,
+        api::ENTRIES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 #[cfg(test)]

@@ -38,6 +38,15 @@ macro_rules! documents {
     };
 }
 
+mod calls;
+mod topics;
+
+pub(crate) use calls::{FieldDoc, ProviderDoc, ResponseDoc, ServedDoc, ServiceDoc, Services};
+pub(crate) use topics::{
+    GroupDoc, HistoryDoc, InterestDoc, PublicationDoc, Published, ReceiverDoc, Receivers, SubscriptionDoc, TopicDoc,
+    Topics,
+};
+
 documents! {
     /// How a node is.
     Status = "firelink.status/v1" {
