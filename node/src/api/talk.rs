@@ -2,14 +2,15 @@
 //!
 //! It may have to show a token first ([`ENTER_TIME`]); then it is present as a client of the node. From there on its
 //! messages are taken as they come, what it asks for runs beside each other ([`UNDER_WAY_MAX`] requests; then it is not
-//! read until one is answered), and answers and messages for it wait in its bounded queue. It ends when the client leaves,
-//! falls silent, does not keep up, sends too much, or when the node drains; where the client can know, it is told why.
+//! read until one is answered), and answers and messages for it wait in its bounded queue. Calls may take long: they are no
+//! such requests, and have a bound of their own. It ends when the client leaves, falls silent, does not keep up, sends too
+//! much, or when the node drains; where the client can know, it is told why. All that it holds ends with it.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{future::poll_fn, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::extract::ws::WebSocket;
+use axum::extract::ws::{Utf8Bytes, WebSocket};
 use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use io_tokio::Message;
+use io_tokio::{Message, OpenRequest, Publication, Stop};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -19,12 +20,14 @@ use super::{
     Api,
     auth::Caller,
     clients::{Client, Present},
+    held::{Gain, Held, News},
     limits::Bucket,
-    outbox::Overflow,
+    outbox::{Care, Overflow},
     problem::ApiError,
     server::Slot,
     socket::{Frame, Silence, Socket},
 };
+use crate::config::SlowPolicy;
 
 /// Requests of one client that are under way.
 const UNDER_WAY_MAX: usize = 64;
@@ -36,13 +39,22 @@ const MESSAGES_AT_ONCE: usize = 256;
 /// What a surface makes of the talk.
 pub(super) trait Language: Send {
     /// What a message of the client calls for.
-    fn heard(&mut self, text: &str) -> Said;
+    fn heard(&mut self, held: &mut Held, text: &str) -> Said;
 
     /// What to say to a message that is no text.
     fn binary(&mut self) -> Said;
 
     /// A message for the client, in its words.
     fn message(&mut self, message: &Message) -> String;
+
+    /// A publication for its subscription of this name.
+    fn publication(&mut self, subscription: &str, publication: &Arc<Publication>) -> Utf8Bytes;
+
+    /// A call of its service of this name, which it is to answer.
+    fn call(&mut self, service: &str, call: &OpenRequest) -> String;
+
+    /// A call that it need not answer any more.
+    fn stopped(&mut self, number: u64, why: Stop) -> Option<String>;
 
     /// Makes the client present, now that it has shown a token; and what to say about it.
     fn enter(&mut self, caller: Caller) -> BoxFuture<'static, Result<Present, ApiError>>;
@@ -60,12 +72,34 @@ pub(super) enum Said {
     Nothing,
     /// An answer.
     Reply(String),
+    /// Several, in order.
+    Replies(Vec<String>),
     /// An answer that takes its time.
-    Later(BoxFuture<'static, Option<String>>),
+    Later(BoxFuture<'static, Outcome>),
     /// The client has shown a token.
     Enter(Caller),
     /// The end.
     Leave(Farewell),
+}
+
+/// What came of something that took its time.
+pub(super) struct Outcome {
+    /// What the client is told.
+    pub(super) say: Option<String>,
+    /// What it holds from now on.
+    pub(super) gain: Gain,
+}
+
+impl From<Option<String>> for Outcome {
+    fn from(say: Option<String>) -> Self {
+        Self { say, gain: Gain::Nothing }
+    }
+}
+
+impl From<String> for Outcome {
+    fn from(say: String) -> Self {
+        Some(say).into()
+    }
 }
 
 /// Why a talk ends.
@@ -94,9 +128,12 @@ pub(super) struct Talk<L> {
     socket: Socket,
     language: L,
     present: Option<Present>,
-    under_way: FuturesUnordered<BoxFuture<'static, Option<String>>>,
+    held: Held,
+    under_way: FuturesUnordered<BoxFuture<'static, Outcome>>,
     bucket: Bucket,
     largest: usize,
+    /// What becomes of messages that the client does not take.
+    policy: SlowPolicy,
     draining: watch::Receiver<bool>,
 }
 
@@ -104,9 +141,10 @@ pub(super) struct Talk<L> {
 enum Next {
     Frame(Frame),
     Message(Message),
+    News(News),
     /// The node is over.
     Over,
-    Answered(Option<String>),
+    Answered(Outcome),
     Due,
     Draining,
     Replaced,
@@ -122,9 +160,11 @@ impl<L: Language> Talk<L> {
             socket: Socket::new(ws, api.config.slow_client),
             language,
             present,
+            held: Held::new(),
             under_way: FuturesUnordered::new(),
             bucket: Bucket::new(api.config.limits.messages_per_sec, Instant::now()),
             largest: api.config.limits.message,
+            policy: api.config.slow_client.policy,
             draining: api.draining.subscribe(),
         }
     }
@@ -132,7 +172,8 @@ impl<L: Language> Talk<L> {
     /// Talks until the end.
     pub(super) async fn run(mut self, hello: Option<String>) {
         let why = self.talk(hello).await;
-        // Whoever has the same name next must not wait for the last words.
+        // Neither whoever has the same name next nor callers must wait for the last words.
+        self.held = Held::new();
         drop(self.present.take());
         let Some(why) = why else { return };
         let (last, code, reason) = self.language.farewell(why);
@@ -163,8 +204,15 @@ impl<L: Language> Talk<L> {
                     let said = self.language.binary();
                     self.answer(said).await
                 }
+                Next::Frame(Frame::Room) => Ok(()),
                 Next::Message(message) => self.messages(message),
-                Next::Answered(answer) => answer.map_or(Ok(()), |answer| self.say(answer)),
+                Next::News(news) => self.news(news),
+                Next::Answered(Outcome { say, gain }) => {
+                    // The answer comes before what it makes possible.
+                    let said = say.map_or(Ok(()), |answer| self.say(answer));
+                    self.held.gain(gain);
+                    said
+                }
                 Next::Draining => Err(Farewell::Draining),
                 Next::Replaced => Err(Farewell::Replaced),
                 Next::Due => {
@@ -184,8 +232,9 @@ impl<L: Language> Talk<L> {
     }
 
     async fn next(&mut self) -> Next {
-        let Self { socket, present, under_way, draining, .. } = self;
+        let Self { socket, present, held, under_way, draining, .. } = self;
         let read = under_way.len() < UNDER_WAY_MAX;
+        let room = socket.has_room();
         let client = present.as_ref().map(|present| Arc::clone(&present.client));
         let message = async {
             match present {
@@ -202,6 +251,7 @@ impl<L: Language> Talk<L> {
         tokio::select! {
             frame = socket.next(read) => Next::Frame(frame),
             message = message => message.map_or(Next::Over, Next::Message),
+            news = poll_fn(|cx| held.poll_next(cx, room)) => Next::News(news),
             Some(answer) = under_way.next(), if !under_way.is_empty() => Next::Answered(answer),
             _ = draining.wait_for(|draining| *draining) => Next::Draining,
             () = replaced => Next::Replaced,
@@ -213,7 +263,7 @@ impl<L: Language> Talk<L> {
             return Err(Farewell::TooLarge);
         }
         self.bucket.take(Instant::now()).map_err(|_| Farewell::TooFast)?;
-        let said = self.language.heard(text);
+        let said = self.language.heard(&mut self.held, text);
         self.answer(said).await
     }
 
@@ -221,6 +271,7 @@ impl<L: Language> Talk<L> {
         match said {
             Said::Nothing => Ok(()),
             Said::Reply(answer) => self.say(answer),
+            Said::Replies(answers) => answers.into_iter().try_for_each(|answer| self.say(answer)),
             Said::Later(answer) => {
                 self.under_way.push(answer);
                 Ok(())
@@ -250,22 +301,60 @@ impl<L: Language> Talk<L> {
     fn messages(&mut self, first: Message) -> Goes {
         let mut next = Some(first);
         for _ in 0..MESSAGES_AT_ONCE {
-            let Some(message) = next else { break };
+            let Some(message) = next else { return Ok(()) };
             let text = self.language.message(&message);
-            self.say(text)?;
+            self.push(text, Care::Lose(self.policy))?;
             next = self.present.as_mut().and_then(|present| present.incoming.try_recv());
         }
         match next {
             Some(message) => {
                 let text = self.language.message(&message);
-                self.say(text)
+                self.push(text, Care::Lose(self.policy))
             }
             None => Ok(()),
         }
     }
 
+    /// Takes in what happened to what the client holds.
+    fn news(&mut self, news: News) -> Goes {
+        match news {
+            News::Publication(at, publication) => self.publications(at, publication),
+            // Its queue at the node was full, and that is its policy.
+            News::Ended(_, Some(_)) => Err(Farewell::Slow),
+            News::Ended(_, None) => Ok(()),
+            News::Call(service, call) => {
+                let text = self.language.call(&service, &call);
+                self.held.give(*call);
+                self.say(text)
+            }
+            News::Stopped(number, why) => {
+                let text = self.language.stopped(number, why);
+                text.map_or(Ok(()), |text| self.say(text))
+            }
+            News::Answer(answer) => answer.text.map_or(Ok(()), |text| self.say(text)),
+        }
+    }
+
+    /// Takes a publication for a subscription, and those that are there besides.
+    fn publications(&mut self, at: usize, first: Arc<Publication>) -> Goes {
+        let mut next = Some(first);
+        for left in (0..MESSAGES_AT_ONCE).rev() {
+            let Some(publication) = next else { return Ok(()) };
+            let Some((name, wanted)) = self.held.subscription(at) else { return Ok(()) };
+            let text = self.language.publication(name, &publication);
+            let care = Care::Lose(wanted.policy);
+            next = if left > 0 { wanted.more() } else { None };
+            self.push(text, care)?;
+        }
+        Ok(())
+    }
+
     fn say(&mut self, text: String) -> Goes {
-        self.socket.push(text).map_err(|Overflow| Farewell::Slow)?;
+        self.push(text, Care::Keep)
+    }
+
+    fn push(&mut self, text: impl Into<Utf8Bytes>, care: Care) -> Goes {
+        self.socket.push(text, care).map_err(|Overflow| Farewell::Slow)?;
         let missed = self.socket.take_missed();
         if let (1.., Some(present)) = (missed, &self.present) {
             present.missed(missed);
