@@ -82,15 +82,15 @@ struct CallResult {
     result: Option<Box<RawValue>>,
     #[serde(default)]
     encoding: Encoding,
-    error: Option<ErrorDoc>,
+    /// What went wrong, in the words of the client: a text, or a document.
+    error: Option<Box<RawValue>>,
 }
 
-/// What went wrong, in the words of the client.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum ErrorDoc {
-    Text(String),
-    Whole { code: Option<u32>, message: String, data: Option<Box<RawValue>> },
+struct ErrorDoc {
+    code: Option<u32>,
+    message: String,
+    data: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -166,7 +166,7 @@ pub(super) fn result(
     let CallResult { call_id, result, encoding, error } = native::data(request)?;
     let result = match (result, error) {
         (Some(_), Some(_)) => return Err(extract::wrong("either `result` or `error`")),
-        (_, Some(error)) => Err(error.error()),
+        (_, Some(error)) => Err(app_error(&error)?),
         (result, None) => Ok(payload::encode(&result.unwrap_or_else(|| RawValue::NULL.to_owned()), encoding)?),
     };
     let answered = held.given().and_then(|given| given.answer(call_id, result));
@@ -280,17 +280,14 @@ impl About {
     }
 }
 
-impl ErrorDoc {
-    fn error(self) -> AppError {
-        match self {
-            Self::Text(message) => AppError::new(SOME_ERROR, &message),
-            Self::Whole { code, message, data } => {
-                let mut error = AppError::new(code.unwrap_or(SOME_ERROR), &message);
-                if let Some(data) = data {
-                    error.payload = data.get().to_owned().into();
-                }
-                error
-            }
-        }
+fn app_error(said: &RawValue) -> Result<AppError, ApiError> {
+    if let Ok(message) = serde_json::from_str::<String>(said.get()) {
+        return Ok(AppError::new(SOME_ERROR, &message));
     }
+    let error: ErrorDoc = serde_json::from_str(said.get()).map_err(|why| extract::wrong(format!("`error`: {why}")))?;
+    let mut app = AppError::new(error.code.unwrap_or(SOME_ERROR), &error.message);
+    if let Some(data) = error.data {
+        app.payload = data.get().to_owned().into();
+    }
+    Ok(app)
 }
