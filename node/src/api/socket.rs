@@ -25,7 +25,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Time in which the client must have closed its side.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Bytes read at once.
-const READ_BUFFER: usize = 1_024;
+const READ_BUFFER: usize = 512;
 /// Bytes that are gathered before they are written.
 const WRITE_BUFFER: usize = 8 * 1_024;
 /// How much larger than allowed a message may be to be refused with a reason.
@@ -127,7 +127,7 @@ impl Socket {
     }
 
     /// Drops what waits, says last words and why, and leaves.
-    pub(super) async fn close(mut self, last: Option<String>, code: u16, reason: &'static str) {
+    pub(super) async fn close(&mut self, last: Option<String>, code: u16, reason: &'static str) {
         self.outbox.clear();
         let close = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
         let words = async {

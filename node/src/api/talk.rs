@@ -6,10 +6,20 @@
 //! such requests, and have a bound of their own. It ends when the client leaves, falls silent, does not keep up, sends too
 //! much, or when the node drains; where the client can know, it is told why. All that it holds ends with it.
 
-use std::{future::poll_fn, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::extract::ws::{Utf8Bytes, WebSocket};
-use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use futures_util::{
+    StreamExt as _,
+    future::{BoxFuture, OptionFuture},
+    stream::FuturesUnordered,
+};
 use io_tokio::{Message, OpenRequest, Publication, Stop};
 use tokio::{
     sync::watch,
@@ -128,6 +138,8 @@ pub(super) struct Talk<L> {
     socket: Socket,
     language: L,
     present: Option<Present>,
+    /// On the way to be present. Nothing is heard meanwhile.
+    entering: Option<BoxFuture<'static, Result<Present, ApiError>>>,
     held: Held,
     under_way: FuturesUnordered<BoxFuture<'static, Outcome>>,
     bucket: Bucket,
@@ -145,6 +157,7 @@ enum Next {
     /// The node is over.
     Over,
     Answered(Outcome),
+    Entered(Result<Present, ApiError>),
     Due,
     Draining,
     Replaced,
@@ -160,6 +173,7 @@ impl<L: Language> Talk<L> {
             socket: Socket::new(ws, api.config.slow_client),
             language,
             present,
+            entering: None,
             held: Held::new(),
             under_way: FuturesUnordered::new(),
             bucket: Bucket::new(api.config.limits.messages_per_sec, Instant::now()),
@@ -169,15 +183,17 @@ impl<L: Language> Talk<L> {
         }
     }
 
-    /// Talks until the end.
-    pub(super) async fn run(mut self, hello: Option<String>) {
-        let why = self.talk(hello).await;
-        // Neither whoever has the same name next nor callers must wait for the last words.
-        self.held = Held::new();
-        drop(self.present.take());
-        let Some(why) = why else { return };
-        let (last, code, reason) = self.language.farewell(why);
-        self.socket.close(last, code, reason).await;
+    /// Talks until the end. What this gives is large, and stays where it is first put.
+    pub(super) fn run(mut self, hello: Option<String>) -> impl Future<Output = ()> + Send {
+        async move {
+            let Some(why) = self.talk(hello).await else { return };
+            // Neither whoever has the same name next nor callers must wait for the last words.
+            self.held = Held::new();
+            drop(self.present.take());
+            let (last, code, reason) = self.language.farewell(why);
+            // Room for it is needed once.
+            Box::pin(self.socket.close(last, code, reason)).await;
+        }
     }
 
     /// Answers with why it ends; `None`: the client is gone.
@@ -199,11 +215,12 @@ impl<L: Language> Talk<L> {
             };
             goes = match next {
                 Next::Frame(Frame::Gone) | Next::Over => return None,
-                Next::Frame(Frame::Text(text)) => self.heard(&text).await,
+                Next::Frame(Frame::Text(text)) => self.heard(&text),
                 Next::Frame(Frame::Binary) => {
                     let said = self.language.binary();
-                    self.answer(said).await
+                    self.answer(said)
                 }
+                Next::Entered(result) => self.entered(result),
                 Next::Frame(Frame::Room) => Ok(()),
                 Next::Message(message) => self.messages(message),
                 Next::News(news) => self.news(news),
@@ -232,19 +249,16 @@ impl<L: Language> Talk<L> {
     }
 
     async fn next(&mut self) -> Next {
-        let Self { socket, present, held, under_way, draining, .. } = self;
-        let read = under_way.len() < UNDER_WAY_MAX;
+        let Self { socket, present, entering, held, under_way, draining, .. } = self;
+        let read = under_way.len() < UNDER_WAY_MAX && entering.is_none();
         let room = socket.has_room();
-        let client = present.as_ref().map(|present| Arc::clone(&present.client));
-        let message = async {
-            match present {
-                Some(present) => present.incoming.recv().await,
-                None => std::future::pending().await,
-            }
+        let (incoming, replaced) = match present {
+            Some(present) => (Some(&mut present.incoming), Some(present.client.replaced.notified())),
+            None => (None, None),
         };
-        let replaced = async {
-            match &client {
-                Some(client) => client.replaced.notified().await,
+        let message = async {
+            match incoming {
+                Some(incoming) => incoming.recv().await,
                 None => std::future::pending().await,
             }
         };
@@ -253,21 +267,22 @@ impl<L: Language> Talk<L> {
             message = message => message.map_or(Next::Over, Next::Message),
             news = poll_fn(|cx| held.poll_next(cx, room)) => Next::News(news),
             Some(answer) = under_way.next(), if !under_way.is_empty() => Next::Answered(answer),
+            Some(result) = OptionFuture::from(entering.as_mut()), if entering.is_some() => Next::Entered(result),
             _ = draining.wait_for(|draining| *draining) => Next::Draining,
-            () = replaced => Next::Replaced,
+            Some(()) = OptionFuture::from(replaced) => Next::Replaced,
         }
     }
 
-    async fn heard(&mut self, text: &str) -> Goes {
+    fn heard(&mut self, text: &str) -> Goes {
         if text.len() > self.largest {
             return Err(Farewell::TooLarge);
         }
         self.bucket.take(Instant::now()).map_err(|_| Farewell::TooFast)?;
         let said = self.language.heard(&mut self.held, text);
-        self.answer(said).await
+        self.answer(said)
     }
 
-    async fn answer(&mut self, said: Said) -> Goes {
+    fn answer(&mut self, said: Said) -> Goes {
         match said {
             Said::Nothing => Ok(()),
             Said::Reply(answer) => self.say(answer),
@@ -277,21 +292,29 @@ impl<L: Language> Talk<L> {
                 Ok(())
             }
             Said::Leave(why) => Err(why),
-            Said::Enter(caller) => self.enter(caller).await,
+            Said::Enter(caller) if self.present.is_none() => {
+                self.entering = Some(self.language.enter(caller));
+                Ok(())
+            }
+            Said::Enter(_) => self.greet(),
         }
     }
 
-    async fn enter(&mut self, caller: Caller) -> Goes {
-        if self.present.is_none() {
-            match self.language.enter(caller).await {
-                Ok(present) => self.present = Some(present),
-                Err(why) => {
-                    let answer = self.language.entered(Err(why));
-                    self.say(answer)?;
-                    return Ok(());
-                }
+    fn entered(&mut self, result: Result<Present, ApiError>) -> Goes {
+        self.entering = None;
+        match result {
+            Ok(present) => {
+                self.present = Some(present);
+                self.greet()
+            }
+            Err(why) => {
+                let answer = self.language.entered(Err(why));
+                self.say(answer)
             }
         }
+    }
+
+    fn greet(&mut self) -> Goes {
         let Some(present) = &self.present else { return Ok(()) };
         let answer = self.language.entered(Ok(&present.client));
         self.say(answer)
