@@ -190,6 +190,14 @@ fn a_function_is_called_and_listed_from_every_node() {
     }
     far.send(&rpc("b", "init", "allrpcs", &json!({"rpc_provider": "calc"})));
     assert_eq!(far.read()["result"], rpcs);
+    // Said anew, several times at once; the last counts.
+    for note in ["one", "two", "three"] {
+        provider.send(&json!({"method": "REGISTER_RPC", "fun": "add", "args": {"note": note}}));
+    }
+    let args_of = |note: &str| json!({"method": "REGISTER_RPC", "fun": "add", "args": {"note": note}});
+    done(&mut provider, args_of("four"), "REGISTER_RPC_RESULT");
+    let list = at_b.get("/majula/list_rpc?target_node=b&provider=calc").json();
+    assert_eq!(list["rpcs"][0]["note"], "four");
     // Gone.
     assert_eq!(
         done(&mut provider, json!({"method": "UNREGISTER_RPC", "fun": "add"}), "UNREGISTER_RPC_RESULT"),

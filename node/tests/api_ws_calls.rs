@@ -299,7 +299,13 @@ fn a_service_that_ends_lets_running_calls_finish() {
     let call = second.pushed("call");
     second.done("call_result", &json!({"call_id": call["call_id"], "result": "second"}));
     assert_eq!(response(&mut caller, number)["provider"]["client"], "globe");
+    // Given up before it came, and begun again.
+    let begun = provider.begin("register_service", &json!({"service": "geo"}));
+    let gone = provider.begin("unregister_service", &json!({"service": "geo"}));
     provider.done("register_service", &json!({"service": "geo"}));
+    for number in [begun, gone] {
+        assert_eq!(provider.answer(number)["message_type"], "ack");
+    }
 }
 
 #[test]

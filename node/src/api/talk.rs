@@ -135,12 +135,13 @@ pub(super) enum Farewell {
 
 /// One client.
 pub(super) struct Talk<L> {
+    /// Ends before the client is gone: who has its name next may serve the same.
+    held: Held,
     socket: Socket,
     language: L,
     present: Option<Present>,
     /// On the way to be present. Nothing is heard meanwhile.
     entering: Option<BoxFuture<'static, Result<Present, ApiError>>>,
-    held: Held,
     under_way: FuturesUnordered<BoxFuture<'static, Outcome>>,
     bucket: Bucket,
     largest: usize,
@@ -183,7 +184,8 @@ impl<L: Language> Talk<L> {
         }
     }
 
-    /// Talks until the end. What this gives is large, and stays where it is first put.
+    /// Talks until the end.
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would hold the whole of it twice")]
     pub(super) fn run(mut self, hello: Option<String>) -> impl Future<Output = ()> + Send {
         async move {
             let Some(why) = self.talk(hello).await else { return };

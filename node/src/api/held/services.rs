@@ -4,12 +4,19 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_util::{Stream as _, future::try_join_all};
 use io_tokio::{Mesh, Meta, Requests, ServeError, ServeOptions};
 
+use tokio::time::sleep;
+
 use super::News;
+
+/// How often, and with which pause, a method is tried again that is served already.
+const ENDING_TRIES: u32 = 20;
+const ENDING_PAUSE: Duration = Duration::from_millis(10);
 
 /// A method to serve.
 #[derive(Debug)]
@@ -45,7 +52,7 @@ impl Offer {
     ) -> Result<Self, ServeError> {
         let all = methods.into_iter().map(|Method { name, meta }| {
             let options = options.clone().client(Arc::clone(client)).meta(meta);
-            async move { mesh.requests(&name, options).await }
+            async move { serve(mesh, &name, options).await }
         });
         Ok(Self { methods: try_join_all(all).await?, turn: 0 })
     }
@@ -67,4 +74,15 @@ impl Offer {
         }
         Poll::Pending
     }
+}
+
+/// Serves a method. One that the client has just given up may still be on its way.
+async fn serve(mesh: &Mesh, name: &str, options: ServeOptions) -> Result<Requests, ServeError> {
+    for _ in 0..ENDING_TRIES {
+        match mesh.requests(name, options.clone()).await {
+            Err(ServeError::Taken) => sleep(ENDING_PAUSE).await,
+            served => return served,
+        }
+    }
+    mesh.requests(name, options).await
 }
