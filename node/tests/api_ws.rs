@@ -242,14 +242,23 @@ fn a_slow_client_may_lose_the_oldest_instead() {
         let sent = api.post_json("/api/v1/nodes/a/messages?client=slow", &json!({"n": number, "padding": padding}));
         assert_eq!(sent.status, 200, "{sent:?}");
     }
-    let mut seen = Vec::new();
+    let (mut seen, mut told) = (Vec::new(), 0);
     while seen.last() != Some(&99) {
-        seen.push(slow.read()["data"]["content"]["n"].as_u64().unwrap());
+        let message = slow.read();
+        match kind(&message) {
+            "missed" => told += message["data"]["messages"].as_u64().unwrap(),
+            _ => seen.push(message["data"]["content"]["n"].as_u64().unwrap()),
+        }
     }
     assert!(seen.is_sorted(), "{seen:?}");
     let missed = api.get("/api/v1/clients/slow").json()["missed"].as_u64().unwrap();
     assert!(missed > 0, "nothing was missed");
     assert_eq!(seen.len() as u64 + missed, 100);
+    // It is told, at the latest when it has read everything.
+    while told < missed {
+        told += slow.read()["data"]["messages"].as_u64().unwrap();
+    }
+    assert_eq!(told, missed);
 }
 
 /// Resident memory of a process, in bytes.

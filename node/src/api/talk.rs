@@ -57,6 +57,9 @@ pub(super) trait Language: Send {
     /// A message for the client, in its words.
     fn message(&mut self, message: &Message) -> String;
 
+    /// So many messages were dropped because it did not keep up.
+    fn missed(&mut self, messages: u64) -> Option<String>;
+
     /// A publication for its subscription of this name.
     fn publication(&mut self, subscription: &str, publication: &Arc<Publication>) -> Utf8Bytes;
 
@@ -147,6 +150,8 @@ pub(super) struct Talk<L> {
     largest: usize,
     /// What becomes of messages that the client does not take.
     policy: SlowPolicy,
+    /// Messages that were dropped, of which it was not told.
+    missed: u64,
     draining: watch::Receiver<bool>,
 }
 
@@ -180,6 +185,7 @@ impl<L: Language> Talk<L> {
             bucket: Bucket::new(api.config.limits.messages_per_sec, Instant::now()),
             largest: api.config.limits.message,
             policy: api.config.slow_client.policy,
+            missed: 0,
             draining: api.draining.subscribe(),
         }
     }
@@ -223,7 +229,7 @@ impl<L: Language> Talk<L> {
                     self.answer(said)
                 }
                 Next::Entered(result) => self.entered(result),
-                Next::Frame(Frame::Room) => Ok(()),
+                Next::Frame(Frame::Room) => self.tell_missed(),
                 Next::Message(message) => self.messages(message),
                 Next::News(news) => self.news(news),
                 Next::Answered(Outcome { say, gain }) => {
@@ -382,9 +388,19 @@ impl<L: Language> Talk<L> {
         self.socket.push(text, care).map_err(|Overflow| Farewell::Slow)?;
         let missed = self.socket.take_missed();
         if let (1.., Some(present)) = (missed, &self.present) {
+            self.missed += missed;
             present.missed(missed);
         }
         Ok(())
+    }
+
+    /// Tells what was dropped, now that there is room.
+    fn tell_missed(&mut self) -> Goes {
+        let told = match std::mem::take(&mut self.missed) {
+            0 => None,
+            missed => self.language.missed(missed),
+        };
+        told.map_or(Ok(()), |text| self.say(text))
     }
 }
 

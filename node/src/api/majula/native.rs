@@ -107,6 +107,11 @@ impl Language for Native {
         private_message(&self.party.api.session.mesh, message).text()
     }
 
+    fn missed(&mut self, _messages: u64) -> Option<String> {
+        // Its clients know no such package.
+        None
+    }
+
     fn publication(&mut self, subscription: &str, publication: &Arc<Publication>) -> Utf8Bytes {
         let write = || topics::told("SUB_RESULT", subscription, publication);
         self.party.api.texts.get(Tongue::Majula, subscription, publication, write)

@@ -134,6 +134,10 @@ impl Language for Native {
         direct::told(&self.party.api.session.mesh, message)
     }
 
+    fn missed(&mut self, messages: u64) -> Option<String> {
+        Some(envelope::message("missed", None, json!({ "messages": messages })))
+    }
+
     fn publication(&mut self, subscription: &str, publication: &Arc<Publication>) -> Utf8Bytes {
         let api = &self.party.api;
         let write = || topics::told(&api.session.mesh, subscription, publication);
