@@ -11,6 +11,7 @@ use std::{
     net::SocketAddr,
     pin::pin,
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
@@ -152,6 +153,8 @@ pub(super) struct Talk<L> {
     policy: SlowPolicy,
     /// Messages that were dropped, of which it was not told.
     missed: u64,
+    /// Whether what happened last was news of what it holds: then it is the turn of everything else.
+    was_news: bool,
     draining: watch::Receiver<bool>,
 }
 
@@ -186,6 +189,7 @@ impl<L: Language> Talk<L> {
             largest: api.config.limits.message,
             policy: api.config.slow_client.policy,
             missed: 0,
+            was_news: false,
             draining: api.draining.subscribe(),
         }
     }
@@ -257,9 +261,15 @@ impl<L: Language> Talk<L> {
     }
 
     async fn next(&mut self) -> Next {
-        let Self { socket, present, entering, held, under_way, draining, .. } = self;
-        let read = under_way.len() < UNDER_WAY_MAX && entering.is_none();
+        let Self { socket, present, entering, held, under_way, draining, was_news, .. } = self;
         let room = socket.has_room();
+        // A publication wakes every client of its topic: each takes it before it looks at anything else.
+        if !*was_news && let Poll::Ready(news) = poll_fn(|cx| Poll::Ready(held.poll_next(cx, room))).await {
+            *was_news = true;
+            return Next::News(news);
+        }
+        *was_news = false;
+        let read = under_way.len() < UNDER_WAY_MAX && entering.is_none();
         let (incoming, replaced) = match present {
             Some(present) => (Some(&mut present.incoming), Some(present.client.replaced.notified())),
             None => (None, None),
