@@ -37,7 +37,7 @@ struct Subscribe {
     queue: Option<String>,
     slow_consumer: Option<SlowConsumer>,
     /// The last that it has of the topic.
-    since: Option<Since>,
+    since: Option<Place>,
     /// How many of the last of each topic it wants to begin with.
     last: Option<usize>,
 }
@@ -50,18 +50,11 @@ enum SlowConsumer {
     DropNewest,
 }
 
-#[derive(Debug, Deserialize)]
-struct Since {
-    epoch: Epoch,
+/// A position in a node's history of a topic.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+struct Place {
+    epoch: u64,
     seq: u64,
-}
-
-/// A number that is too large for some programs, so that it may be a text.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Epoch {
-    Number(u64),
-    Text(String),
 }
 
 /// A subscription that a client has.
@@ -111,13 +104,6 @@ struct Told<'a> {
     seq: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<Place>,
-}
-
-/// A position in a node's history of a topic.
-#[derive(Debug, Serialize)]
-struct Place {
-    epoch: String,
-    seq: u64,
 }
 
 /// Subscribes.
@@ -225,7 +211,7 @@ pub(super) fn told(mesh: &Mesh, subscription: &str, publication: &Publication) -
         sender_id: &sender,
         from: From { node: &node, client },
         seq: publication.seq.0,
-        position: publication.position.map(|at| Place { epoch: at.epoch.0.to_string(), seq: at.seq.0 }),
+        position: publication.position.map(|at| Place { epoch: at.epoch.0, seq: at.seq.0 }),
     };
     envelope::message("message", None, told)
 }
@@ -249,20 +235,9 @@ impl Subscribe {
                 let topic = Topic::new(&self.topic).map_err(|why| {
                     ApiError::new(Code::E0415, format!("`{}` {why}; `since` is about one topic", self.topic))
                 })?;
-                Ok(options.since([(topic, Position { epoch: since.epoch.incarnation()?, seq: Seq(since.seq) })]))
+                Ok(options.since([(topic, Position { epoch: Incarnation(since.epoch), seq: Seq(since.seq) })]))
             }
             (Some(_), Some(_)) => Err(extract::wrong("either `since` or `last`")),
-        }
-    }
-}
-
-impl Epoch {
-    fn incarnation(&self) -> Result<Incarnation, ApiError> {
-        match self {
-            Self::Number(number) => Ok(Incarnation(*number)),
-            Self::Text(text) => {
-                text.parse().map(Incarnation).map_err(|_| extract::wrong("`epoch` is a number, or one as text"))
-            }
         }
     }
 }
