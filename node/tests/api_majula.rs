@@ -218,7 +218,7 @@ fn a_token_is_needed_unless_it_is_optional() {
     let other = path.replace("target_node=a", "target_node=b");
     assert_eq!(api.post(&other, b"").status, 403);
 
-    let b = world.start_config(&world.config_with("b", "  listen: [tcp://127.0.0.1:0]", &token("token: optional")));
+    let b = world.start_config(&world.config_api("b", "  listen: [tcp://127.0.0.1:0]", &token("token: optional")));
     let api = Api::new(b.api());
     assert_eq!(api.get("/majula/node").status, 200);
     assert_eq!(api.try_socket("/majula/ws/x", &[]).err(), None);

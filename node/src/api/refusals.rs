@@ -46,8 +46,8 @@ impl CallFailed {
         let (ran, progress) = (why.may_have_run(), why.progress().map(ProgressDoc::new));
         let refused = !ran && matches!(why, CallError::NoResponder | CallError::Overloaded(_));
         let away = matches!(why, CallError::Unreachable { sent: false } | CallError::Timeout(Progress::NotSent));
-        let mut problem = session.call_failed(why, service).await;
-        let handler = problem.handler.take();
+        let problem = session.call_failed(why, service).await;
+        let handler = problem.handler.as_ref().map(|handler| HandlerError::clone(handler));
         let mut error = ApiError::from(problem);
         error.effect = if ran { Effect::Unknown } else { Effect::NotApplied };
         error.retryable = refused || away;

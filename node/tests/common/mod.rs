@@ -73,29 +73,6 @@ mesh:
         self.file(&format!("{id}.yaml"), &text)
     }
 
-    /// The same, with lines for `api`, and more sections behind them.
-    pub(crate) fn config_with(&self, id: &str, mesh: &str, api: &str) -> PathBuf {
-        let path = self.config(id, mesh);
-        let text = fs::read_to_string(&path).unwrap();
-        fs::write(&path, format!("{text}api:\n{api}\n")).unwrap();
-        path
-    }
-
-    /// One node, with lines for `api`.
-    pub(crate) fn single(&self, api: &str) -> Running {
-        self.start_config(&self.config_with("a", "  listen: [tcp://127.0.0.1:0]", api))
-    }
-
-    /// Two nodes that are linked, `a` and `b`, with lines for `api`.
-    pub(crate) fn pair(&self, api: &str) -> (Running, Running) {
-        let a = self.single(api);
-        let connect = format!("  connect: [ {{ id: a, url: \"tcp://{}\" }} ]", a.addr());
-        let b = self.start_config(&self.config_with("b", &connect, api));
-        // What is sent before the other knows the way back is not answered.
-        self.until(&["ping", "b", "--node", "a", "--timeout", "500ms"], |ran| ran.code == 0);
-        (a, b)
-    }
-
     /// A command, ready to be changed.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_node"));
@@ -149,6 +126,29 @@ mesh:
     /// Starts the node of a configuration.
     pub(crate) fn start_config(&self, config: &Path) -> Running {
         self.start(&[config.to_str().unwrap()])
+    }
+
+    /// A configuration with lines for `api`, and perhaps more sections behind them.
+    pub(crate) fn config_api(&self, id: &str, mesh: &str, api: &str) -> PathBuf {
+        let path = self.config(id, mesh);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}api:\n{api}\n")).unwrap();
+        path
+    }
+
+    /// One node, with lines for `api`.
+    pub(crate) fn single(&self, api: &str) -> Running {
+        self.start_config(&self.config_api("a", "  listen: [tcp://127.0.0.1:0]", api))
+    }
+
+    /// Two nodes that are linked, `a` and `b`, with lines for `api`.
+    pub(crate) fn pair(&self, api: &str) -> (Running, Running) {
+        let a = self.single(api);
+        let connect = format!("  connect: [ {{ id: a, url: \"tcp://{}\" }} ]", a.addr());
+        let b = self.start_config(&self.config_api("b", &connect, api));
+        // What is sent before the other knows the way back is not answered.
+        self.until(&["ping", "b", "--node", "a", "--timeout", "500ms"], |ran| ran.code == 0);
+        (a, b)
     }
 
     /// Everything that nodes logged.
