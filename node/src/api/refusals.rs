@@ -47,7 +47,11 @@ impl CallFailed {
         let refused = !ran && matches!(why, CallError::NoResponder | CallError::Overloaded(_));
         let away = matches!(why, CallError::Unreachable { sent: false } | CallError::Timeout(Progress::NotSent));
         let problem = session.call_failed(why, service).await;
-        let handler = problem.handler.as_ref().map(|handler| HandlerError::clone(handler));
+        let handler = problem.handler.as_ref().map(|handler| HandlerError {
+            code: handler.code,
+            message: handler.message.clone(),
+            payload: handler.payload.clone(),
+        });
         let mut error = ApiError::from(problem);
         error.effect = if ran { Effect::Unknown } else { Effect::NotApplied };
         error.retryable = refused || away;
