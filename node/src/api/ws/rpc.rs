@@ -133,15 +133,20 @@ impl Request {
         let wish = CallWish {
             node: self.node.clone(),
             provider: self.provider.clone(),
-            balance: self.balance.map(Chosen::balance),
             from_client: Some(id.to_owned()),
-            deadline: extract::millis(self.timeout_ms, CALL_DEADLINE_MAX)?,
+            ..CallWish::default()
         };
-        let call = party.api.session.call(service, payload, wish);
-        Ok(match &self.key {
-            Some(key) => call.idempotency_key(key.clone()),
-            None => call,
-        })
+        let mut call = party.api.session.call(service, payload, wish);
+        if let Some(deadline) = extract::millis(self.timeout_ms, CALL_DEADLINE_MAX)? {
+            call = call.deadline(deadline);
+        }
+        if let Some(balance) = self.balance {
+            call = call.balance(balance.balance());
+        }
+        if let Some(key) = &self.key {
+            call = call.idempotency_key(key.clone());
+        }
+        Ok(call)
     }
 }
 
