@@ -4,39 +4,11 @@
 
 mod common;
 
-use std::{fs, path::PathBuf};
-
 use common::{
-    Running, World,
-    api::{Api, Socket},
+    World,
+    api::{Api, PLAIN, TOKEN},
 };
 use serde_json::{Value, json};
-
-const TOKEN: &str = "a-token-of-the-app-itself";
-
-fn config(world: &World, id: &str, mesh: &str, api: &str) -> PathBuf {
-    let path = world.config(id, mesh);
-    let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, format!("{text}api:\n{api}\n")).unwrap();
-    path
-}
-
-fn pair(world: &World, api: &str) -> (Running, Running) {
-    let a = world.start_config(&config(world, "a", "  listen: [tcp://127.0.0.1:0]", api));
-    let connect = format!("  connect: [ {{ id: a, url: \"tcp://{}\" }} ]", a.addr());
-    let b = world.start_config(&config(world, "b", &connect, api));
-    world.until(&["ping", "b", "--node", "a"], |ran| ran.code == 0);
-    (a, b)
-}
-
-const PLAIN: &str = "  majula: { get_changes_state: true }";
-
-/// A client as Majula's own connects: the name is in the path, and the first package repeats it.
-fn client<'a>(api: &'a Api, name: &str) -> Socket<'a> {
-    let mut socket = api.try_socket(&format!("/majula/ws/{name}"), &[]).unwrap();
-    socket.send(&json!({"method": "REGISTER_CLIENT", "args": {"client_id": name}}));
-    socket
-}
 
 /// A private message as Majula's own client sends it: wrapped, and encoded twice.
 fn private(node: &str, client: &str, payload: &Value) -> Value {
@@ -47,11 +19,11 @@ fn private(node: &str, client: &str, payload: &Value) -> Value {
 #[test]
 fn clients_of_both_nodes_and_of_the_same_node_write_to_each_other() {
     let world = World::new();
-    let (a, b) = pair(&world, PLAIN);
+    let (a, b) = world.pair(PLAIN);
     let (at_a, at_b) = (Api::new(a.api()), Api::new(b.api()));
-    let mut alice = client(&at_a, "alice");
-    let mut bob = client(&at_b, "bob");
-    let mut carol = client(&at_a, "carol");
+    let mut alice = at_a.majula("alice");
+    let mut bob = at_b.majula("bob");
+    let mut carol = at_a.majula("carol");
     alice.send(&private("b", "bob", &json!({"text": "over there"})));
     let package = bob.read();
     assert_eq!((&package["method"], &package["args"]["source_node"]), (&"PRIVATE_MESSAGE".into(), &"a".into()));
@@ -77,10 +49,10 @@ fn clients_of_both_nodes_and_of_the_same_node_write_to_each_other() {
 #[test]
 fn what_fails_is_answered_under_the_same_number() {
     let world = World::new();
-    let (a, _b) = pair(&world, PLAIN);
+    let (a, _b) = world.pair(PLAIN);
     let api = Api::new(a.api());
-    let mut alice = client(&api, "alice");
-    let _bob = client(&api, "bob");
+    let mut alice = api.majula("alice");
+    let _bob = api.majula("bob");
     let send = |node: &str, client: &str| {
         let args = json!({"target_node": node, "target_client": client, "content": "x"});
         json!({"method": "SEND", "args": args})
@@ -91,12 +63,16 @@ fn what_fails_is_answered_under_the_same_number() {
         (send("b d", "nobody"), "ERROR", Some("E0411")),
         (json!({"method": "SEND", "args": {"target_node": "b"}}), "ERROR", Some("E1502")),
         (json!({"method": "QUIZ"}), "ERROR", Some("E1502")),
-        (rpc, "RPC_RESULT", Some("E1512")),
+        (rpc, "RPC_RESULT", Some("E0502")),
         (json!({"method": "RPC", "fun": "f"}), "RPC_RESULT", Some("E1502")),
         (json!({"fun": "f", "result": 1}), "ERROR", Some("E1502")),
         (json!({"method": "GET_FROM_GROUP", "args": {"group": "g"}}), "GET_FROM_GROUP_RESPONSE", Some("E1512")),
         (json!({"method": "GET_ELECTION_STATUS"}), "ELECTION_STATUS_RESULT", Some("E1512")),
-        (json!({"method": "SUBSCRIBE", "topic": "t"}), "ERROR", Some("E1512")),
+        (json!({"method": "SUBSCRIBE", "topic": "t".repeat(256)}), "ERROR", Some("E0415")),
+        (json!({"method": "REGISTER_RPC"}), "ERROR", Some("E1502")),
+        (json!({"method": "REGISTER_RPC", "fun": "f".repeat(128)}), "ERROR", Some("E0508")),
+        (json!({"method": "RPC", "args": {"_target_node": "b", "_provider": "p"}}), "RPC_RESULT", Some("E1502")),
+        (json!({"method": "RETURN_RESULT", "fun": "f", "result": 1}), "ERROR", Some("E1502")),
         (json!({"method": "SUBSCRIBE"}), "ERROR", Some("E1502")),
         (json!({"method": "REGISTER_FRP_TWO_SIDE"}), "ERROR", Some("E1512")),
         // What works is answered, too, to whoever gives a number.
@@ -121,10 +97,10 @@ fn what_fails_is_answered_under_the_same_number() {
 #[test]
 fn a_client_of_the_same_name_takes_the_place_of_the_earlier_and_keeps_it() {
     let world = World::new();
-    let a = world.start_config(&config(&world, "a", "  listen: [tcp://127.0.0.1:0]", PLAIN));
+    let a = world.single(PLAIN);
     let api = Api::new(a.api());
-    let mut first = client(&api, "same");
-    let mut second = client(&api, "same");
+    let mut first = api.majula("same");
+    let mut second = api.majula("same");
     let (before, code) = first.end();
     assert_eq!((code, &before[0]["result"]["code"]), (Some(4409), &"E0413".into()));
     drop(first);
@@ -140,9 +116,9 @@ fn a_client_of_the_same_name_takes_the_place_of_the_earlier_and_keeps_it() {
 #[test]
 fn messages_are_sent_over_http_in_every_way_that_parameters_come() {
     let world = World::new();
-    let (a, b) = pair(&world, PLAIN);
+    let (a, b) = world.pair(PLAIN);
     let (at_a, at_b) = (Api::new(a.api()), Api::new(b.api()));
-    let mut bob = client(&at_b, "bob");
+    let mut bob = at_b.majula("bob");
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let replies = [
         at_a.get("/majula/send/shop?target_node=b&target_client=bob&msg=one"),
@@ -167,19 +143,18 @@ fn messages_are_sent_over_http_in_every_way_that_parameters_come() {
 #[test]
 fn what_cannot_be_done_over_http_says_so() {
     let world = World::new();
-    let (a, _b) = pair(&world, PLAIN);
+    let (a, _b) = world.pair(PLAIN);
     let api = Api::new(a.api());
     for (path, status, code) in [
         ("/majula/send?target_node=b", 400, "E1502"),
         ("/majula/send?target_node=b&target_client=nobody&msg=x", 404, "E0402"),
         ("/majula/send?target_node=b%20d&target_client=nobody&msg=x", 400, "E0411"),
         ("/majula/pub?topic=t", 400, "E1502"),
-        ("/majula/pub?topic=t&msg={}", 501, "E1512"),
-        ("/majula/sub?topic=t", 501, "E1512"),
-        ("/majula/rpc?fun=f&target_node=b&provider=p", 501, "E1512"),
+        ("/majula/sub", 400, "E1502"),
+        ("/majula/rpc?fun=f&target_node=b", 400, "E1502"),
         ("/majula/rpc?fun=f&target_node=b&provider=p&args={", 400, "E1502"),
         ("/majula/list_rpc?target_node=b", 400, "E1502"),
-        ("/majula/list_rpc?target_node=b&provider=init", 501, "E1512"),
+        ("/majula/list_rpc?target_node=nowhere&provider=init", 503, "E0401"),
         ("/majula/map/list", 501, "E1512"),
         ("/majula/frp", 501, "E1512"),
         ("/majula/upload", 501, "E1512"),
@@ -202,7 +177,7 @@ fn what_cannot_be_done_over_http_says_so() {
 #[test]
 fn all_packages_of_a_client_come_as_a_stream() {
     let world = World::new();
-    let (a, b) = pair(&world, PLAIN);
+    let (a, b) = world.pair(PLAIN);
     let (at_a, at_b) = (Api::new(a.api()), Api::new(b.api()));
     let mut stream = at_a.stream("/majula/h/reader", &[]);
     let sent = at_b.get("/majula/send/writer?target_node=a&target_client=reader&msg=hello");
@@ -227,7 +202,7 @@ fn a_token_is_needed_unless_it_is_optional() {
             "  tokens: [ {{ name: app, secret: {TOKEN}, allow: [\"send:a/*\", \"receive\", read] }} ]\n  majula: {{ {majula} }}"
         )
     };
-    let a = world.start_config(&config(&world, "a", "  listen: [tcp://127.0.0.1:0]", &token("token: required")));
+    let a = world.single(&token("token: required"));
     let api = Api::new(a.api());
     assert_eq!(api.get("/majula/node").status, 401);
     assert_eq!(api.try_socket("/majula/ws/x", &[]).err(), Some(401));
@@ -243,7 +218,7 @@ fn a_token_is_needed_unless_it_is_optional() {
     let other = path.replace("target_node=a", "target_node=b");
     assert_eq!(api.post(&other, b"").status, 403);
 
-    let b = world.start_config(&config(&world, "b", "  listen: [tcp://127.0.0.1:0]", &token("token: optional")));
+    let b = world.start_config(&world.config_api("b", "  listen: [tcp://127.0.0.1:0]", &token("token: optional")));
     let api = Api::new(b.api());
     assert_eq!(api.get("/majula/node").status, 200);
     assert_eq!(api.try_socket("/majula/ws/x", &[]).err(), None);
@@ -254,7 +229,7 @@ fn a_token_is_needed_unless_it_is_optional() {
 #[test]
 fn the_paths_may_be_switched_off() {
     let world = World::new();
-    let a = world.start_config(&config(&world, "a", "  listen: [tcp://127.0.0.1:0]", "  majula: { enabled: false }"));
+    let a = world.single("  majula: { enabled: false }");
     let api = Api::new(a.api());
     assert_eq!(api.get("/majula/node").status, 404);
     assert_eq!(api.try_socket("/majula/ws/x", &[]).err(), Some(404));
@@ -268,7 +243,7 @@ fn the_servers_of_a_majula_file_are_served() {
     let data = format!("node.data_dir={}", world.path().join("ash").display());
     let ash = world.start(&[file.to_str().unwrap(), "--set", &data, "--set", "admin.listen=127.0.0.1:0"]);
     let api = Api::new(ash.api());
-    let mut old = client(&api, "old");
+    let mut old = api.majula("old");
     assert_eq!(api.get("/majula/send?target_node=ash&target_client=old&msg=friend").status, 200);
     assert_eq!(old.read()["args"]["message"], "friend");
 }

@@ -18,6 +18,7 @@ mod envelope;
 mod errors_doc;
 mod extract;
 mod gate;
+mod held;
 mod idempotency;
 mod limits;
 mod majula;
@@ -26,10 +27,12 @@ mod origin;
 mod outbox;
 mod payload;
 mod problem;
+mod refusals;
 mod router;
 mod server;
 mod socket;
 mod talk;
+mod texts;
 mod v1;
 mod ws;
 
@@ -56,6 +59,7 @@ use clients::Clients;
 use idempotency::Store;
 use limits::Limiter;
 use problem::ApiError;
+use texts::Texts;
 
 /// How long the node may take for an answer that needs nobody else.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
@@ -69,6 +73,7 @@ pub(crate) struct Api {
     limiter: Limiter,
     replies: Store,
     clients: Clients,
+    texts: Texts,
     /// Tells this run of the node from others.
     epoch: String,
     requests: AtomicU64,
@@ -97,6 +102,7 @@ impl Api {
             limiter: Limiter::new(config.limits.requests_per_sec),
             replies: Store::default(),
             clients: Clients::default(),
+            texts: Texts::default(),
             epoch,
             requests: AtomicU64::new(0),
             draining: watch::channel(false).0,

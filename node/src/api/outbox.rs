@@ -12,10 +12,25 @@ const KEEP: usize = 8;
 /// The queue of one client.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    queue: VecDeque<Utf8Bytes>,
+    queue: VecDeque<Waiting>,
     bytes: usize,
     bounds: SlowClient,
     missed: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    text: Utf8Bytes,
+    may_be_lost: bool,
+}
+
+/// What may become of a message that there is no room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Care {
+    /// Somebody waits for it: what may be lost makes room, otherwise the client is cut off.
+    Keep,
+    /// As the policy says.
+    Lose(SlowPolicy),
 }
 
 /// Too much waits, and the client is to be cut off.
@@ -32,32 +47,29 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Overflow`].
-    pub(super) fn push(&mut self, text: Utf8Bytes) -> Result<(), Overflow> {
-        while self.queue.len() >= self.bounds.messages || self.bytes + text.len() > self.bounds.bytes {
-            // A message larger than all the room there is goes alone.
-            if self.queue.is_empty() {
-                break;
-            }
-            match self.bounds.policy {
-                SlowPolicy::Disconnect => return Err(Overflow),
-                SlowPolicy::DropNewest => {
+    pub(super) fn push(&mut self, text: Utf8Bytes, care: Care) -> Result<(), Overflow> {
+        // A message larger than all the room there is goes alone.
+        while !self.queue.is_empty() && self.is_over(text.len()) {
+            match care {
+                Care::Lose(SlowPolicy::Disconnect) => return Err(Overflow),
+                Care::Keep if self.bounds.policy == SlowPolicy::Disconnect => return Err(Overflow),
+                Care::Keep if self.lose_oldest() => {}
+                Care::Keep => return Err(Overflow),
+                Care::Lose(SlowPolicy::DropOldest) if self.lose_oldest() => {}
+                Care::Lose(SlowPolicy::DropOldest | SlowPolicy::DropNewest) => {
                     self.missed += 1;
                     return Ok(());
-                }
-                SlowPolicy::DropOldest => {
-                    self.missed += 1;
-                    self.pop();
                 }
             }
         }
         self.bytes += text.len();
-        self.queue.push_back(text);
+        self.queue.push_back(Waiting { text, may_be_lost: care != Care::Keep });
         Ok(())
     }
 
     /// The next message to write.
     pub(super) fn pop(&mut self) -> Option<Utf8Bytes> {
-        let text = self.queue.pop_front()?;
+        let Waiting { text, .. } = self.queue.pop_front()?;
         self.bytes -= text.len();
         if self.queue.is_empty() && self.queue.capacity() > KEEP {
             // An idle client keeps nothing of its busy times.
@@ -71,6 +83,11 @@ impl Outbox {
         self.queue.is_empty()
     }
 
+    /// Whether there is room for what can wait elsewhere: half of all.
+    pub(super) fn has_room(&self) -> bool {
+        self.queue.len() <= self.bounds.messages / 2 && self.bytes <= self.bounds.bytes / 2
+    }
+
     /// How many messages were dropped since the last time.
     pub(super) fn take_missed(&mut self) -> u64 {
         std::mem::take(&mut self.missed)
@@ -81,14 +98,28 @@ impl Outbox {
         self.queue = VecDeque::new();
         self.bytes = 0;
     }
+
+    fn is_over(&self, more: usize) -> bool {
+        self.queue.len() >= self.bounds.messages || self.bytes + more > self.bounds.bytes
+    }
+
+    /// Drops the oldest message that may be lost, if there is one.
+    fn lose_oldest(&mut self) -> bool {
+        let Some(at) = self.queue.iter().position(|waiting| waiting.may_be_lost) else { return false };
+        if let Some(lost) = self.queue.remove(at) {
+            self.bytes -= lost.text.len();
+        }
+        self.missed += 1;
+        true
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn outbox(policy: SlowPolicy) -> Outbox {
-        Outbox::new(SlowClient { messages: 2, bytes: 10, policy })
+    fn outbox(policy: SlowPolicy) -> (Outbox, Care) {
+        (Outbox::new(SlowClient { messages: 2, bytes: 10, policy }), Care::Lose(policy))
     }
 
     fn drain(outbox: &mut Outbox) -> Vec<String> {
@@ -97,20 +128,21 @@ mod tests {
 
     #[test]
     fn a_slow_client_is_cut_off_at_either_bound() {
-        let mut outbox = outbox(SlowPolicy::Disconnect);
-        assert_eq!((outbox.push("a".into()), outbox.push("b".into())), (Ok(()), Ok(())));
-        assert_eq!(outbox.push("c".into()), Err(Overflow));
+        let (mut outbox, care) = outbox(SlowPolicy::Disconnect);
+        assert_eq!((outbox.push("a".into(), care), outbox.push("b".into(), care)), (Ok(()), Ok(())));
+        assert_eq!(outbox.push("c".into(), care), Err(Overflow));
         assert_eq!(drain(&mut outbox), ["a", "b"]);
-        assert_eq!(outbox.push("123456".into()), Ok(()));
-        assert_eq!(outbox.push("12345".into()), Err(Overflow));
+        assert_eq!(outbox.push("123456".into(), care), Ok(()));
+        assert_eq!(outbox.push("12345".into(), care), Err(Overflow));
     }
 
     #[test]
     fn the_oldest_or_the_newest_is_dropped_and_counted() {
-        let mut oldest = outbox(SlowPolicy::DropOldest);
-        let mut newest = outbox(SlowPolicy::DropNewest);
+        let (mut oldest, drop_oldest) = outbox(SlowPolicy::DropOldest);
+        let (mut newest, drop_newest) = outbox(SlowPolicy::DropNewest);
         for text in ["a", "b", "c"] {
-            assert_eq!((oldest.push(text.into()), newest.push(text.into())), (Ok(()), Ok(())));
+            let pushed = (oldest.push(text.into(), drop_oldest), newest.push(text.into(), drop_newest));
+            assert_eq!(pushed, (Ok(()), Ok(())));
         }
         assert_eq!((drain(&mut oldest), oldest.take_missed()), (vec!["b".to_owned(), "c".to_owned()], 1));
         assert_eq!((drain(&mut newest), newest.take_missed()), (vec!["a".to_owned(), "b".to_owned()], 1));
@@ -118,10 +150,26 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_never_dropped() {
+        let (mut outbox, care) = outbox(SlowPolicy::DropOldest);
+        for (text, care) in [("a", care), ("answer", Care::Keep), ("b", care)] {
+            assert_eq!(outbox.push(text.into(), care), Ok(()));
+        }
+        assert_eq!(outbox.take_missed(), 1);
+        // Another answer takes the place of what may be lost; then there is nothing of that any more.
+        assert_eq!(outbox.push("2".into(), Care::Keep), Ok(()));
+        assert_eq!(outbox.push("3".into(), Care::Keep), Err(Overflow));
+        assert_eq!(outbox.push("c".into(), care), Ok(()));
+        assert_eq!((drain(&mut outbox), outbox.take_missed()), (vec!["answer".to_owned(), "2".to_owned()], 2));
+    }
+
+    #[test]
     fn a_message_larger_than_the_room_goes_alone() {
-        let mut outbox = outbox(SlowPolicy::Disconnect);
-        assert_eq!(outbox.push("12345678901".into()), Ok(()));
-        assert_eq!(outbox.push("x".into()), Err(Overflow));
+        let (mut outbox, care) = outbox(SlowPolicy::Disconnect);
+        assert_eq!(outbox.push("12345678901".into(), care), Ok(()));
+        assert!(!outbox.has_room());
+        assert_eq!(outbox.push("x".into(), care), Err(Overflow));
         assert_eq!(drain(&mut outbox).len(), 1);
+        assert!(outbox.has_room());
     }
 }

@@ -13,7 +13,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use futures_util::{Sink as _, Stream as _, StreamExt as _};
 use tokio::time::{Instant, timeout};
 
-use super::outbox::{Outbox, Overflow};
+use super::outbox::{Care, Outbox, Overflow};
 use crate::config::{ApiLimits, SlowClient};
 
 /// Silence after which a socket is pinged.
@@ -25,7 +25,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// Time in which the client must have closed its side.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Bytes read at once.
-const READ_BUFFER: usize = 1_024;
+const READ_BUFFER: usize = 512;
 /// Bytes that are gathered before they are written.
 const WRITE_BUFFER: usize = 8 * 1_024;
 /// How much larger than allowed a message may be to be refused with a reason.
@@ -37,6 +37,8 @@ pub(super) struct Socket {
     outbox: Outbox,
     unflushed: bool,
     ping: bool,
+    /// Whether there was no room when somebody asked.
+    crowded: bool,
     /// When anything was heard last.
     heard: Instant,
     /// When it was pinged, if nothing was heard since.
@@ -50,6 +52,8 @@ pub(super) enum Frame {
     Text(Utf8Bytes),
     /// A message that is no text.
     Binary,
+    /// There is room again where there was none: see [`Socket::has_room`].
+    Room,
     /// The client has left, or the connection is lost.
     Gone,
 }
@@ -75,15 +79,22 @@ pub(super) fn sized(upgrade: WebSocketUpgrade, limits: &ApiLimits) -> WebSocketU
 impl Socket {
     /// Takes a socket over.
     pub(super) fn new(ws: WebSocket, bounds: SlowClient) -> Self {
-        Self { ws, outbox: Outbox::new(bounds), unflushed: false, ping: false, heard: Instant::now(), pinged: None }
+        let (outbox, heard) = (Outbox::new(bounds), Instant::now());
+        Self { ws, outbox, unflushed: false, ping: false, crowded: false, heard, pinged: None }
     }
 
     /// Has a message written as soon as the client reads.
     ///
     /// # Errors
     /// [`Overflow`]: the client is to be cut off.
-    pub(super) fn push(&mut self, text: impl Into<Utf8Bytes>) -> Result<(), Overflow> {
-        self.outbox.push(text.into())
+    pub(super) fn push(&mut self, text: impl Into<Utf8Bytes>, care: Care) -> Result<(), Overflow> {
+        self.outbox.push(text.into(), care)
+    }
+
+    /// Whether there is room for what can wait elsewhere. If not, [`Frame::Room`] tells when there is.
+    pub(super) fn has_room(&mut self) -> bool {
+        self.crowded = !self.outbox.has_room();
+        !self.crowded
     }
 
     /// How many messages were dropped since the last time.
@@ -116,7 +127,7 @@ impl Socket {
     }
 
     /// Drops what waits, says last words and why, and leaves.
-    pub(super) async fn close(mut self, last: Option<String>, code: u16, reason: &'static str) {
+    pub(super) async fn close(&mut self, last: Option<String>, code: u16, reason: &'static str) {
         self.outbox.clear();
         let close = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
         let words = async {
@@ -133,6 +144,10 @@ impl Socket {
     fn poll(&mut self, cx: &mut Context<'_>, read: bool) -> Poll<Frame> {
         if self.poll_write(cx).is_err() {
             return Poll::Ready(Frame::Gone);
+        }
+        if self.crowded && self.outbox.has_room() {
+            self.crowded = false;
+            return Poll::Ready(Frame::Room);
         }
         if !read {
             return Poll::Pending;

@@ -2,14 +2,26 @@
 //!
 //! It may have to show a token first ([`ENTER_TIME`]); then it is present as a client of the node. From there on its
 //! messages are taken as they come, what it asks for runs beside each other ([`UNDER_WAY_MAX`] requests; then it is not
-//! read until one is answered), and answers and messages for it wait in its bounded queue. It ends when the client leaves,
-//! falls silent, does not keep up, sends too much, or when the node drains; where the client can know, it is told why.
+//! read until one is answered), and answers and messages for it wait in its bounded queue. Calls may take long: they are no
+//! such requests, and have a bound of their own. It ends when the client leaves, falls silent, does not keep up, sends too
+//! much, or when the node drains; where the client can know, it is told why. All that it holds ends with it.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
-use axum::extract::ws::WebSocket;
-use futures_util::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use io_tokio::Message;
+use axum::extract::ws::{Utf8Bytes, WebSocket};
+use futures_util::{
+    StreamExt as _,
+    future::{BoxFuture, OptionFuture},
+    stream::FuturesUnordered,
+};
+use io_tokio::{Message, OpenRequest, Publication, Stop};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -19,12 +31,14 @@ use super::{
     Api,
     auth::Caller,
     clients::{Client, Present},
+    held::{Gain, Held, News},
     limits::Bucket,
-    outbox::Overflow,
+    outbox::{Care, Overflow},
     problem::ApiError,
     server::Slot,
     socket::{Frame, Silence, Socket},
 };
+use crate::config::SlowPolicy;
 
 /// Requests of one client that are under way.
 const UNDER_WAY_MAX: usize = 64;
@@ -36,13 +50,25 @@ const MESSAGES_AT_ONCE: usize = 256;
 /// What a surface makes of the talk.
 pub(super) trait Language: Send {
     /// What a message of the client calls for.
-    fn heard(&mut self, text: &str) -> Said;
+    fn heard(&mut self, held: &mut Held, text: &str) -> Said;
 
     /// What to say to a message that is no text.
     fn binary(&mut self) -> Said;
 
     /// A message for the client, in its words.
     fn message(&mut self, message: &Message) -> String;
+
+    /// So many messages were dropped because it did not keep up.
+    fn missed(&mut self, messages: u64) -> Option<String>;
+
+    /// A publication for its subscription of this name.
+    fn publication(&mut self, subscription: &str, publication: &Arc<Publication>) -> Utf8Bytes;
+
+    /// A call of its service of this name, which it is to answer.
+    fn call(&mut self, service: &str, call: &OpenRequest) -> String;
+
+    /// A call that it need not answer any more.
+    fn stopped(&mut self, number: u64, why: Stop) -> Option<String>;
 
     /// Makes the client present, now that it has shown a token; and what to say about it.
     fn enter(&mut self, caller: Caller) -> BoxFuture<'static, Result<Present, ApiError>>;
@@ -60,12 +86,34 @@ pub(super) enum Said {
     Nothing,
     /// An answer.
     Reply(String),
+    /// Several, in order.
+    Replies(Vec<String>),
     /// An answer that takes its time.
-    Later(BoxFuture<'static, Option<String>>),
+    Later(BoxFuture<'static, Outcome>),
     /// The client has shown a token.
     Enter(Caller),
     /// The end.
     Leave(Farewell),
+}
+
+/// What came of something that took its time.
+pub(super) struct Outcome {
+    /// What the client is told.
+    pub(super) say: Option<String>,
+    /// What it holds from now on.
+    pub(super) gain: Gain,
+}
+
+impl From<Option<String>> for Outcome {
+    fn from(say: Option<String>) -> Self {
+        Self { say, gain: Gain::Nothing }
+    }
+}
+
+impl From<String> for Outcome {
+    fn from(say: String) -> Self {
+        Some(say).into()
+    }
 }
 
 /// Why a talk ends.
@@ -91,12 +139,22 @@ pub(super) enum Farewell {
 
 /// One client.
 pub(super) struct Talk<L> {
+    /// Ends before the client is gone: who has its name next may serve the same.
+    held: Held,
     socket: Socket,
     language: L,
     present: Option<Present>,
-    under_way: FuturesUnordered<BoxFuture<'static, Option<String>>>,
+    /// On the way to be present. Nothing is heard meanwhile.
+    entering: Option<BoxFuture<'static, Result<Present, ApiError>>>,
+    under_way: FuturesUnordered<BoxFuture<'static, Outcome>>,
     bucket: Bucket,
     largest: usize,
+    /// What becomes of messages that the client does not take.
+    policy: SlowPolicy,
+    /// Messages that were dropped, of which it was not told.
+    missed: u64,
+    /// Whether what happened last was news of what it holds: then it is the turn of everything else.
+    was_news: bool,
     draining: watch::Receiver<bool>,
 }
 
@@ -104,9 +162,11 @@ pub(super) struct Talk<L> {
 enum Next {
     Frame(Frame),
     Message(Message),
+    News(News),
     /// The node is over.
     Over,
-    Answered(Option<String>),
+    Answered(Outcome),
+    Entered(Result<Present, ApiError>),
     Due,
     Draining,
     Replaced,
@@ -122,21 +182,30 @@ impl<L: Language> Talk<L> {
             socket: Socket::new(ws, api.config.slow_client),
             language,
             present,
+            entering: None,
+            held: Held::new(),
             under_way: FuturesUnordered::new(),
             bucket: Bucket::new(api.config.limits.messages_per_sec, Instant::now()),
             largest: api.config.limits.message,
+            policy: api.config.slow_client.policy,
+            missed: 0,
+            was_news: false,
             draining: api.draining.subscribe(),
         }
     }
 
     /// Talks until the end.
-    pub(super) async fn run(mut self, hello: Option<String>) {
-        let why = self.talk(hello).await;
-        // Whoever has the same name next must not wait for the last words.
-        drop(self.present.take());
-        let Some(why) = why else { return };
-        let (last, code, reason) = self.language.farewell(why);
-        self.socket.close(last, code, reason).await;
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` would hold the whole of it twice")]
+    pub(super) fn run(mut self, hello: Option<String>) -> impl Future<Output = ()> + Send {
+        async move {
+            let Some(why) = self.talk(hello).await else { return };
+            // Neither whoever has the same name next nor callers must wait for the last words.
+            self.held = Held::new();
+            drop(self.present.take());
+            let (last, code, reason) = self.language.farewell(why);
+            // Room for it is needed once.
+            Box::pin(self.socket.close(last, code, reason)).await;
+        }
     }
 
     /// Answers with why it ends; `None`: the client is gone.
@@ -158,13 +227,21 @@ impl<L: Language> Talk<L> {
             };
             goes = match next {
                 Next::Frame(Frame::Gone) | Next::Over => return None,
-                Next::Frame(Frame::Text(text)) => self.heard(&text).await,
+                Next::Frame(Frame::Text(text)) => self.heard(&text),
                 Next::Frame(Frame::Binary) => {
                     let said = self.language.binary();
-                    self.answer(said).await
+                    self.answer(said)
                 }
+                Next::Entered(result) => self.entered(result),
+                Next::Frame(Frame::Room) => self.tell_missed(),
                 Next::Message(message) => self.messages(message),
-                Next::Answered(answer) => answer.map_or(Ok(()), |answer| self.say(answer)),
+                Next::News(news) => self.news(news),
+                Next::Answered(Outcome { say, gain }) => {
+                    // The answer comes before what it makes possible.
+                    let said = say.map_or(Ok(()), |answer| self.say(answer));
+                    self.held.gain(gain);
+                    said
+                }
                 Next::Draining => Err(Farewell::Draining),
                 Next::Replaced => Err(Farewell::Replaced),
                 Next::Due => {
@@ -184,63 +261,78 @@ impl<L: Language> Talk<L> {
     }
 
     async fn next(&mut self) -> Next {
-        let Self { socket, present, under_way, draining, .. } = self;
-        let read = under_way.len() < UNDER_WAY_MAX;
-        let client = present.as_ref().map(|present| Arc::clone(&present.client));
-        let message = async {
-            match present {
-                Some(present) => present.incoming.recv().await,
-                None => std::future::pending().await,
-            }
+        let Self { socket, present, entering, held, under_way, draining, was_news, .. } = self;
+        let room = socket.has_room();
+        // A publication wakes every client of its topic: each takes it before it looks at anything else.
+        if !*was_news && let Poll::Ready(news) = poll_fn(|cx| Poll::Ready(held.poll_next(cx, room))).await {
+            *was_news = true;
+            return Next::News(news);
+        }
+        *was_news = false;
+        let read = under_way.len() < UNDER_WAY_MAX && entering.is_none();
+        let (incoming, replaced) = match present {
+            Some(present) => (Some(&mut present.incoming), Some(present.client.replaced.notified())),
+            None => (None, None),
         };
-        let replaced = async {
-            match &client {
-                Some(client) => client.replaced.notified().await,
+        let message = async {
+            match incoming {
+                Some(incoming) => incoming.recv().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             frame = socket.next(read) => Next::Frame(frame),
             message = message => message.map_or(Next::Over, Next::Message),
+            news = poll_fn(|cx| held.poll_next(cx, room)) => Next::News(news),
             Some(answer) = under_way.next(), if !under_way.is_empty() => Next::Answered(answer),
+            Some(result) = OptionFuture::from(entering.as_mut()), if entering.is_some() => Next::Entered(result),
             _ = draining.wait_for(|draining| *draining) => Next::Draining,
-            () = replaced => Next::Replaced,
+            Some(()) = OptionFuture::from(replaced) => Next::Replaced,
         }
     }
 
-    async fn heard(&mut self, text: &str) -> Goes {
+    fn heard(&mut self, text: &str) -> Goes {
         if text.len() > self.largest {
             return Err(Farewell::TooLarge);
         }
         self.bucket.take(Instant::now()).map_err(|_| Farewell::TooFast)?;
-        let said = self.language.heard(text);
-        self.answer(said).await
+        let said = self.language.heard(&mut self.held, text);
+        self.answer(said)
     }
 
-    async fn answer(&mut self, said: Said) -> Goes {
+    fn answer(&mut self, said: Said) -> Goes {
         match said {
             Said::Nothing => Ok(()),
             Said::Reply(answer) => self.say(answer),
+            Said::Replies(answers) => answers.into_iter().try_for_each(|answer| self.say(answer)),
             Said::Later(answer) => {
                 self.under_way.push(answer);
                 Ok(())
             }
             Said::Leave(why) => Err(why),
-            Said::Enter(caller) => self.enter(caller).await,
+            Said::Enter(caller) if self.present.is_none() => {
+                self.entering = Some(self.language.enter(caller));
+                Ok(())
+            }
+            Said::Enter(_) => self.greet(),
         }
     }
 
-    async fn enter(&mut self, caller: Caller) -> Goes {
-        if self.present.is_none() {
-            match self.language.enter(caller).await {
-                Ok(present) => self.present = Some(present),
-                Err(why) => {
-                    let answer = self.language.entered(Err(why));
-                    self.say(answer)?;
-                    return Ok(());
-                }
+    fn entered(&mut self, result: Result<Present, ApiError>) -> Goes {
+        self.entering = None;
+        match result {
+            Ok(present) => {
+                self.present = Some(present);
+                self.greet()
+            }
+            Err(why) => {
+                let answer = self.language.entered(Err(why));
+                self.say(answer)
             }
         }
+    }
+
+    fn greet(&mut self) -> Goes {
         let Some(present) = &self.present else { return Ok(()) };
         let answer = self.language.entered(Ok(&present.client));
         self.say(answer)
@@ -250,27 +342,75 @@ impl<L: Language> Talk<L> {
     fn messages(&mut self, first: Message) -> Goes {
         let mut next = Some(first);
         for _ in 0..MESSAGES_AT_ONCE {
-            let Some(message) = next else { break };
+            let Some(message) = next else { return Ok(()) };
             let text = self.language.message(&message);
-            self.say(text)?;
+            self.push(text, Care::Lose(self.policy))?;
             next = self.present.as_mut().and_then(|present| present.incoming.try_recv());
         }
         match next {
             Some(message) => {
                 let text = self.language.message(&message);
-                self.say(text)
+                self.push(text, Care::Lose(self.policy))
             }
             None => Ok(()),
         }
     }
 
+    /// Takes in what happened to what the client holds.
+    fn news(&mut self, news: News) -> Goes {
+        match news {
+            News::Publication(at, publication) => self.publications(at, publication),
+            // Its queue at the node was full, and that is its policy.
+            News::Ended(_, Some(_)) => Err(Farewell::Slow),
+            News::Ended(_, None) => Ok(()),
+            News::Call(service, call) => {
+                let text = self.language.call(&service, &call);
+                self.held.give(*call);
+                self.say(text)
+            }
+            News::Stopped(number, why) => {
+                let text = self.language.stopped(number, why);
+                text.map_or(Ok(()), |text| self.say(text))
+            }
+            News::Answer(answer) => answer.text.map_or(Ok(()), |text| self.say(text)),
+        }
+    }
+
+    /// Takes a publication for a subscription, and those that are there besides.
+    fn publications(&mut self, at: usize, first: Arc<Publication>) -> Goes {
+        let mut next = Some(first);
+        for left in (0..MESSAGES_AT_ONCE).rev() {
+            let Some(publication) = next else { return Ok(()) };
+            let Some((name, wanted)) = self.held.subscription(at) else { return Ok(()) };
+            let text = self.language.publication(name, &publication);
+            let care = Care::Lose(wanted.policy);
+            next = if left > 0 { wanted.more() } else { None };
+            self.push(text, care)?;
+        }
+        Ok(())
+    }
+
     fn say(&mut self, text: String) -> Goes {
-        self.socket.push(text).map_err(|Overflow| Farewell::Slow)?;
+        self.push(text, Care::Keep)
+    }
+
+    fn push(&mut self, text: impl Into<Utf8Bytes>, care: Care) -> Goes {
+        self.socket.push(text, care).map_err(|Overflow| Farewell::Slow)?;
         let missed = self.socket.take_missed();
         if let (1.., Some(present)) = (missed, &self.present) {
+            self.missed += missed;
             present.missed(missed);
         }
         Ok(())
+    }
+
+    /// Tells what was dropped, now that there is room.
+    fn tell_missed(&mut self) -> Goes {
+        let told = match std::mem::take(&mut self.missed) {
+            0 => None,
+            missed => self.language.missed(missed),
+        };
+        told.map_or(Ok(()), |text| self.say(text))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Talks to the API of a node: real requests and sockets. Every answer below `/api/v1` is held against the OpenAPI
 //! document of the program, so that no test can see an undocumented one.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{collections::VecDeque, sync::OnceLock, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::{
@@ -40,10 +40,19 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
 }
 
+/// The usual token of tests.
+pub(crate) const TOKEN: &str = "a-token-of-the-app-itself";
+
+/// Lines for `api` that change nothing but that Majula's GET may.
+pub(crate) const PLAIN: &str = "  majula: { get_changes_state: true }";
+
 /// A socket.
 pub(crate) struct Socket<'a> {
     api: &'a Api,
     ws: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// What came while an answer was waited for.
+    before: VecDeque<Value>,
+    asked: u64,
 }
 
 /// How a socket ended: the code.
@@ -124,6 +133,20 @@ impl Api {
         self.try_socket(path, &[("sec-websocket-protocol", "mesh.v1.json")]).unwrap()
     }
 
+    /// Opens a native socket that has been greeted.
+    pub(crate) fn greeted(&self, path: &str) -> Socket<'_> {
+        let mut socket = self.socket(path);
+        assert_eq!(socket.read()["message_type"], "hello");
+        socket
+    }
+
+    /// Opens a socket as Majula's own clients do: the name is in the path, and the first package repeats it.
+    pub(crate) fn majula(&self, name: &str) -> Socket<'_> {
+        let mut socket = self.try_socket(&format!("/majula/ws/{name}"), &[]).unwrap();
+        socket.send(&serde_json::json!({"method": "REGISTER_CLIENT", "args": {"client_id": name}}));
+        socket
+    }
+
     /// Opens a socket, or says with which status that was refused.
     pub(crate) fn try_socket(&self, path: &str, headers: &[(&str, &str)]) -> Result<Socket<'_>, u16> {
         let mut request = format!("ws://{}{path}", self.addr).into_client_request().unwrap();
@@ -135,7 +158,7 @@ impl Api {
             request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
         }
         match self.runtime.block_on(tokio_tungstenite::connect_async(request)) {
-            Ok((ws, _)) => Ok(Socket { api: self, ws }),
+            Ok((ws, _)) => Ok(Socket { api: self, ws, before: VecDeque::new(), asked: 1_000_000 }),
             Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
             Err(why) => panic!("{path}: {why}"),
         }
@@ -246,6 +269,56 @@ impl Socket<'_> {
         let _ = self.api.runtime.block_on(self.ws.send(Message::text(text)));
     }
 
+    /// Sends a native message, and answers with its number.
+    pub(crate) fn begin(&mut self, kind: &str, data: &Value) -> u64 {
+        self.asked += 1;
+        self.send(&serde_json::json!({"message_id": self.asked, "message_type": kind, "data": data}));
+        self.asked
+    }
+
+    /// The answer under this number. What comes before it is read later.
+    pub(crate) fn answer(&mut self, number: u64) -> Value {
+        if let Some(at) = self.before.iter().position(|value| value["request_id"] == number) {
+            return self.before.remove(at).unwrap();
+        }
+        let mut before = std::mem::take(&mut self.before);
+        loop {
+            let value = self.read();
+            if value["request_id"] == number {
+                self.before = before;
+                return value;
+            }
+            before.push_back(value);
+        }
+    }
+
+    /// Sends a native message, and answers with its answer.
+    pub(crate) fn ask(&mut self, kind: &str, data: &Value) -> Value {
+        let number = self.begin(kind, data);
+        self.answer(number)
+    }
+
+    /// The same; the answer must be an `ack`, of which the data is given.
+    pub(crate) fn done(&mut self, kind: &str, data: &Value) -> Value {
+        let mut answer = self.ask(kind, data);
+        assert_eq!(answer["message_type"], "ack", "{kind} {data}: {answer}");
+        answer["data"].take()
+    }
+
+    /// The same; it must fail, and the code is given.
+    pub(crate) fn fails(&mut self, kind: &str, data: &Value) -> String {
+        let answer = self.ask(kind, data);
+        assert_eq!(answer["message_type"], "error", "{kind} {data}: {answer}");
+        answer["data"]["details"]["error"].as_str().unwrap().to_owned()
+    }
+
+    /// The data of the next message, which must be of this kind.
+    pub(crate) fn pushed(&mut self, kind: &str) -> Value {
+        let mut message = self.read();
+        assert_eq!(message["message_type"], kind, "{message}");
+        message["data"].take()
+    }
+
     /// The next document, or how the socket ended.
     pub(crate) fn next(&mut self) -> Result<Value, Closed> {
         self.within(PATIENCE).unwrap_or_else(|| panic!("nothing came"))
@@ -261,6 +334,18 @@ impl Socket<'_> {
         self.within(Duration::from_millis(300)).is_none()
     }
 
+    /// Whether nothing comes for a while; what comes goes to `take`.
+    pub(crate) fn is_silent_or(&mut self, take: impl FnOnce(&Value)) -> bool {
+        match self.within(Duration::from_millis(300)) {
+            None => true,
+            Some(Ok(value)) => {
+                take(&value);
+                false
+            }
+            Some(Err(code)) => panic!("closed with {code:?}"),
+        }
+    }
+
     /// How the socket ends, whatever comes before.
     pub(crate) fn end(&mut self) -> (Vec<Value>, Closed) {
         let mut before = Vec::new();
@@ -273,6 +358,9 @@ impl Socket<'_> {
     }
 
     fn within(&mut self, time: Duration) -> Option<Result<Value, Closed>> {
+        if let Some(value) = self.before.pop_front() {
+            return Some(Ok(value));
+        }
         let next = async {
             loop {
                 match self.ws.next().await {

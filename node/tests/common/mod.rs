@@ -137,6 +137,26 @@ mesh:
         self.start(&[config.to_str().unwrap()])
     }
 
+    /// A configuration with lines for `api`, and perhaps more sections behind them.
+    pub(crate) fn config_api(&self, id: &str, mesh: &str, api: &str) -> PathBuf {
+        self.config_with(id, mesh, &format!("api:\n{api}"))
+    }
+
+    /// One node, with lines for `api`.
+    pub(crate) fn single(&self, api: &str) -> Running {
+        self.start_config(&self.config_api("a", "  listen: [tcp://127.0.0.1:0]", api))
+    }
+
+    /// Two nodes that are linked, `a` and `b`, with lines for `api`.
+    pub(crate) fn pair(&self, api: &str) -> (Running, Running) {
+        let a = self.single(api);
+        let connect = format!("  connect: [ {{ id: a, url: \"tcp://{}\" }} ]", a.addr());
+        let b = self.start_config(&self.config_api("b", &connect, api));
+        // What is sent before the other knows the way back is not answered.
+        self.until(&["ping", "b", "--node", "a", "--timeout", "500ms"], |ran| ran.code == 0);
+        (a, b)
+    }
+
     /// Everything that nodes logged.
     pub(crate) fn logs(&self) -> String {
         let mut all = String::new();

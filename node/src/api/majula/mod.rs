@@ -7,11 +7,13 @@
 
 mod gate;
 mod later;
+mod names;
 mod native;
 mod package;
 mod params;
 mod rpc;
 mod send;
+mod services;
 mod stream;
 mod topics;
 mod upgrade;
@@ -38,10 +40,10 @@ pub(super) fn router(api: &Arc<Api>) -> Router {
         .route("/node", both(send::node));
     let gated = [
         ("/h", both(stream::packages)),
-        ("/sub", both(topics::subscribe)),
-        ("/pub", both(topics::publish)),
+        ("/sub", both(topics::as_stream)),
+        ("/pub", both(topics::over_http)),
         ("/send", both(send::send)),
-        ("/rpc", both(rpc::call)),
+        ("/rpc", both(rpc::over_http)),
         ("/list_rpc", both(rpc::list)),
     ];
     for (path, methods) in gated {

@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
+use axum::extract::ws::Utf8Bytes;
 use futures_util::future::BoxFuture;
-use io_tokio::{Mesh, Message, SendOptions};
+use io_tokio::{Mesh, Message, OpenRequest, Publication, SendOptions, Stop};
 use serde_json::{Map, Value, json};
 
-use super::{later, package::Package};
+use super::{later, package::Package, rpc, services, topics};
 use crate::{
     api::{
         auth::Caller,
         clients::{Client, Present},
-        extract, payload,
+        extract,
+        held::Held,
+        payload,
         problem::ApiError,
         talk::{Farewell, Language, Party, Said},
+        texts::Tongue,
     },
     config::Verb,
     control::address,
@@ -33,15 +37,21 @@ impl Native {
         Self { party, id }
     }
 
-    fn dispatch(&self, package: Package) -> Said {
+    fn dispatch(&self, held: &mut Held, package: &Package) -> Said {
+        let (party, id) = (&self.party, self.id.as_str());
         let result = match package.method.as_str() {
             // The name in the address of the socket is what counts.
-            "REGISTER_CLIENT" => Ok(reply(package.done(json!({ "client_id": self.id })))),
-            "HEARTBEAT" => Ok(reply(package.done(json!({ "status": "ok" })))),
+            "REGISTER_CLIENT" => Ok(package.done(json!({ "client_id": id })).into()),
+            "HEARTBEAT" => Ok(package.done(json!({ "status": "ok" })).into()),
             "QUIT" => Ok(Said::Leave(Farewell::Quit)),
-            "SEND" => self.send(&package),
-            "SUBSCRIBE" | "UNSUBSCRIBE" | "PUBLISH" => self.topics(&package),
-            "REGISTER_RPC" | "UNREGISTER_RPC" | "RPC" | "RETURN_RESULT" | "" => self.rpc(&package),
+            "SEND" => self.send(package),
+            "SUBSCRIBE" => topics::subscribe(party, id, held, package),
+            "UNSUBSCRIBE" => topics::unsubscribe(held, package),
+            "PUBLISH" => topics::publish(party, id, package),
+            "REGISTER_RPC" => services::register(party, id, held, package),
+            "UNREGISTER_RPC" => services::unregister(held, package),
+            "RPC" => rpc::call(party, id, held, package),
+            "RETURN_RESULT" | "" => services::result(held, package),
             method => Err(match later::METHODS.iter().find(|(known, ..)| *known == method) {
                 Some((.., what)) => later::not_yet(what),
                 None => extract::wrong(format!("there is no method `{method}`")),
@@ -65,43 +75,22 @@ impl Native {
         };
         let (session, asked) = (Arc::clone(&self.party.api.session), package.clone());
         Ok(Said::Later(Box::pin(async move {
-            match session.send(&node, content.into(), options).await {
+            let say = match session.send(&node, content.into(), options).await {
                 Ok(_) => {
                     let result = json!({ "status": "sent", "target_node": node, "target_client": client });
                     asked.done(result).map(|answer| answer.text())
                 }
                 Err(problem) => Some(asked.failed(&problem.into()).text()),
-            }
+            };
+            say.into()
         })))
-    }
-
-    fn topics(&self, package: &Package) -> Result<Said, ApiError> {
-        if package.topic.is_empty() {
-            return Err(extract::wrong("missing topic"));
-        }
-        let verb = if package.method == "PUBLISH" { Verb::Publish } else { Verb::Subscribe };
-        self.party.caller.may(verb, &package.topic)?;
-        Err(later::not_yet("topics"))
-    }
-
-    fn rpc(&self, package: &Package) -> Result<Said, ApiError> {
-        match package.method.as_str() {
-            "RPC" => {
-                let [_node, provider] = package.required(["_target_node", "_provider"])?;
-                self.party.caller.may(Verb::Call, &format!("{provider}.{}", package.fun))?;
-            }
-            "REGISTER_RPC" | "UNREGISTER_RPC" => self.party.caller.may(Verb::Serve, &self.id)?,
-            // An answer to a call that nobody made.
-            _ => return Err(extract::wrong(format!("there is no call {}", package.invokeid))),
-        }
-        Err(later::not_yet("remote calls"))
     }
 }
 
 impl Language for Native {
-    fn heard(&mut self, text: &str) -> Said {
+    fn heard(&mut self, held: &mut Held, text: &str) -> Said {
         match serde_json::from_str::<Package>(text) {
-            Ok(package) => self.dispatch(package),
+            Ok(package) => self.dispatch(held, &package),
             Err(why) => {
                 let error = ApiError::new(Code::E1501, format!("the package makes no sense: {why}"));
                 Said::Reply(Package::default().failed(&error).text())
@@ -116,6 +105,25 @@ impl Language for Native {
 
     fn message(&mut self, message: &Message) -> String {
         private_message(&self.party.api.session.mesh, message).text()
+    }
+
+    fn missed(&mut self, _messages: u64) -> Option<String> {
+        // Its clients know no such package.
+        None
+    }
+
+    fn publication(&mut self, subscription: &str, publication: &Arc<Publication>) -> Utf8Bytes {
+        let write = || topics::told("SUB_RESULT", subscription, publication);
+        self.party.api.texts.get(Tongue::Majula, subscription, publication, write)
+    }
+
+    fn call(&mut self, service: &str, call: &OpenRequest) -> String {
+        services::call(service, call)
+    }
+
+    fn stopped(&mut self, _number: u64, _why: Stop) -> Option<String> {
+        // Its clients know nothing of that; what they answer is too late.
+        None
     }
 
     fn enter(&mut self, _caller: Caller) -> BoxFuture<'static, Result<Present, ApiError>> {
@@ -153,8 +161,4 @@ pub(super) fn private_message(mesh: &Mesh, message: &Message) -> Package {
     }
     args.insert("message".to_owned(), payload::text(&message.payload).into());
     Package { method: "PRIVATE_MESSAGE".to_owned(), args: Some(args), ..Package::default() }
-}
-
-fn reply(package: Option<Package>) -> Said {
-    package.map_or(Said::Nothing, |package| Said::Reply(package.text()))
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{later, params};
-use crate::api::{extract, problem::ApiError};
+use crate::api::{extract, problem::ApiError, talk::Said};
 
 /// One package.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -87,6 +87,12 @@ impl Package {
             result: Some(result),
             ..Self::default()
         })
+    }
+}
+
+impl From<Option<Package>> for Said {
+    fn from(package: Option<Package>) -> Self {
+        package.map_or(Self::Nothing, |package| Self::Reply(package.text()))
     }
 }
 

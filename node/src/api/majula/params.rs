@@ -84,6 +84,24 @@ impl Params {
         Ok(names.map(|name| self.text(name).unwrap_or_default()))
     }
 
+    /// The arguments of a call: the object `args`, also as text, or else all parameters but `named`.
+    ///
+    /// # Errors
+    /// `args` is no object.
+    pub(super) fn arguments(&self, named: &[&str]) -> Result<Map<String, Value>, ApiError> {
+        let invalid = || extract::wrong("invalid args JSON");
+        match self.all.get("args") {
+            None | Some(Value::Null) => {
+                let rest = self.all.iter().filter(|(name, _)| !named.contains(&name.as_str()));
+                Ok(rest.map(|(name, value)| (name.clone(), value.clone())).collect())
+            }
+            Some(Value::Object(args)) => Ok(args.clone()),
+            Some(Value::String(text)) if text.is_empty() => Ok(Map::new()),
+            Some(Value::String(text)) => serde_json::from_str(text).map_err(|_| invalid()),
+            Some(Value::Bool(_) | Value::Number(_) | Value::Array(_)) => Err(invalid()),
+        }
+    }
+
     /// Whether the caller may do this.
     ///
     /// # Errors

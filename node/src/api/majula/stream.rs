@@ -1,5 +1,6 @@
-//! `/h`: all packages for a client, as a stream of server-sent events. It is a client like any other, and makes room for
-//! one of the same name. A task of its own takes the messages, so that a reader who does not keep up holds nobody else up.
+//! Server-sent events for clients that read them: packages of a client (`/h`), publications (`/sub`). A task of its own takes
+//! what there is, so that a reader who does not keep up holds nobody else up. The client of `/h` is one like any other, and
+//! makes room for one of the same name.
 
 use std::{
     convert::Infallible,
@@ -9,7 +10,7 @@ use std::{
 
 use axum::{
     extract::State,
-    response::sse::{Event, KeepAlive, Sse},
+    response::sse::{Event, KeepAlive, KeepAliveStream, Sse},
 };
 use futures_util::{Stream, stream};
 use tokio::sync::{Notify, oneshot};
@@ -19,10 +20,10 @@ use crate::{
     api::{
         Api,
         clients::{Kind, Present},
-        outbox::Outbox,
+        outbox::{Care, Outbox},
         problem::ApiError,
     },
-    config::{SlowClient, Verb},
+    config::{SlowClient, SlowPolicy, Verb},
 };
 
 /// Silence after which a comment is sent.
@@ -30,7 +31,7 @@ const PING: Duration = Duration::from_secs(15);
 
 /// What waits for the reader.
 #[derive(Debug)]
-struct Shelf {
+pub(super) struct Shelf {
     state: Mutex<Contents>,
     changed: Notify,
 }
@@ -42,7 +43,7 @@ struct Contents {
 }
 
 /// The reader's end.
-struct Reader {
+pub(super) struct Reader {
     shelf: Arc<Shelf>,
     /// Its end tells the task.
     _here: oneshot::Sender<()>,
@@ -56,14 +57,24 @@ pub(super) async fn packages(
     params.may(Verb::Receive, &params.client)?;
     let present = Present::replace(&api, &params.client, Kind::MajulaStream, params.peer.addr, &params.caller).await?;
     let shelf = Arc::new(Shelf::new(api.config.slow_client));
+    let (reader, left) = reader(&shelf);
+    tokio::spawn(fill(api, present, shelf, left));
+    Ok(events(reader))
+}
+
+/// The reader's end, and what tells when the reader is gone.
+pub(super) fn reader(shelf: &Arc<Shelf>) -> (Reader, oneshot::Receiver<()>) {
     let (here, left) = oneshot::channel();
-    tokio::spawn(fill(api, present, Arc::clone(&shelf), left));
-    let reader = Reader { shelf, _here: here };
-    let packages = stream::unfold(reader, |reader| async {
+    (Reader { shelf: Arc::clone(shelf), _here: here }, left)
+}
+
+/// What the reader gets.
+pub(super) fn events(reader: Reader) -> Sse<KeepAliveStream<impl Stream<Item = Result<Event, Infallible>>>> {
+    let texts = stream::unfold(reader, |reader| async {
         let text = reader.shelf.take().await?;
         Some((Ok(Event::default().data(text)), reader))
     });
-    Ok(Sse::new(packages).keep_alive(KeepAlive::new().interval(PING).text("ping")))
+    Sse::new(texts).keep_alive(KeepAlive::new().interval(PING).text("ping"))
 }
 
 /// Takes the messages of a client until it leaves, is replaced, or does not keep up.
@@ -79,7 +90,7 @@ async fn fill(api: Arc<Api>, mut present: Present, shelf: Arc<Shelf>, mut left: 
         };
         let Some(message) = message else { break };
         let package = private_message(&api.session.mesh, &message).text();
-        match shelf.put(package) {
+        match shelf.put(package, api.config.slow_client.policy) {
             Some(missed) => present.missed(missed),
             None => break,
         }
@@ -88,15 +99,16 @@ async fn fill(api: Arc<Api>, mut present: Present, shelf: Arc<Shelf>, mut left: 
 }
 
 impl Shelf {
-    fn new(bounds: SlowClient) -> Self {
+    /// An empty one.
+    pub(super) fn new(bounds: SlowClient) -> Self {
         let state = Contents { outbox: Outbox::new(bounds), over: false };
         Self { state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// Appends a package, and tells how many were dropped; `None`: the reader does not keep up.
-    fn put(&self, text: String) -> Option<u64> {
+    /// Appends a text, and tells how many were dropped; `None`: the reader does not keep up.
+    pub(super) fn put(&self, text: String, policy: SlowPolicy) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let put = state.outbox.push(text.into());
+        let put = state.outbox.push(text.into(), Care::Lose(policy));
         let missed = state.outbox.take_missed();
         drop(state);
         self.changed.notify_one();
@@ -104,12 +116,12 @@ impl Shelf {
     }
 
     /// Nothing more comes.
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).over = true;
         self.changed.notify_one();
     }
 
-    /// The next package; `None` at the end.
+    /// The next text; `None` at the end.
     async fn take(&self) -> Option<String> {
         loop {
             {

@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State, WebSocketUpgrade, ws::rejection::WebSocketUpgradeRejection},
     response::Response,
 };
+use futures_util::FutureExt as _;
 use proto_core::limits::CLIENT_NAME_MAX;
 
 use super::native::Native;
@@ -42,7 +43,5 @@ pub(super) async fn upgrade(
     let present = Present::replace(&api, &id, Kind::Majula, peer.addr, &caller).await?;
     let upgrade = socket::sized(upgrade, &api.config.limits);
     let party = Party { api: Arc::clone(&api), caller, peer: peer.addr, slot };
-    Ok(upgrade.on_upgrade(move |ws| {
-        Box::pin(async move { Talk::new(&api, ws, Native::new(party, id), Some(present)).run(None).await })
-    }))
+    Ok(upgrade.on_upgrade(move |ws| Talk::new(&api, ws, Native::new(party, id), Some(present)).run(None).boxed()))
 }

@@ -13,7 +13,7 @@ use crate::{
         extract,
         payload::{self, Encoding},
         problem::ApiError,
-        talk::{Party, Said},
+        talk::{Outcome, Party, Said},
     },
     config::Verb,
     control::address,
@@ -47,10 +47,13 @@ struct Told<'a> {
     seq: u64,
 }
 
+/// A node, or a client of it.
 #[derive(Debug, Serialize)]
-struct From<'a> {
-    node: &'a str,
-    client: Option<&'a str>,
+pub(super) struct From<'a> {
+    /// The node.
+    pub(super) node: &'a str,
+    /// Its client; `None`: the node itself.
+    pub(super) client: Option<&'a str>,
 }
 
 /// Sends.
@@ -70,7 +73,7 @@ pub(super) fn send(
     let session = std::sync::Arc::clone(&party.api.session);
     Ok(Said::Later(Box::pin(async move {
         let sent = session.send(&node, payload, options).await;
-        Some(match sent {
+        Outcome::from(match sent {
             Ok(receipt) => {
                 let data = json!({ "target_id": receipt.id, "outcome": receipt.outcome });
                 envelope::message("ack", number.as_deref(), data)

@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    api::problem::{ApiError, Effect},
+    api::{
+        problem::{ApiError, Effect},
+        refusals::{CallFailed, ProgressDoc},
+    },
     clock,
-    errors::Code,
+    errors::{Code, HandlerError},
 };
 
 /// Largest number that every client can read exactly.
@@ -56,6 +59,12 @@ struct Details<'a> {
     outcome: Effect,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
+    /// What the handler of a call said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handler: Option<&'a HandlerError>,
+    /// How far a call got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<&'a ProgressDoc>,
 }
 
 impl Request<'_> {
@@ -87,17 +96,29 @@ pub(super) fn message(kind: &str, request_id: Option<&RawValue>, data: impl Seri
 
 /// An error, as text.
 pub(super) fn error(error: &ApiError, request_id: Option<&RawValue>) -> String {
-    let failure = Failure {
-        code: number(error.code),
-        message: &error.detail,
-        request_id,
-        details: Details {
-            error: error.code,
-            retryable: error.retryable,
-            outcome: error.effect,
-            hint: error.hint.as_deref(),
-        },
+    failure(error, None, None, request_id)
+}
+
+/// The failure of a call, as text.
+pub(super) fn call_error(failed: &CallFailed, request_id: Option<&RawValue>) -> String {
+    failure(&failed.error, failed.handler.as_ref(), failed.progress.as_ref(), request_id)
+}
+
+fn failure(
+    error: &ApiError,
+    handler: Option<&HandlerError>,
+    progress: Option<&ProgressDoc>,
+    request_id: Option<&RawValue>,
+) -> String {
+    let details = Details {
+        error: error.code,
+        retryable: error.retryable,
+        outcome: error.effect,
+        hint: error.hint.as_deref(),
+        handler,
+        progress,
     };
+    let failure = Failure { code: number(error.code), message: &error.detail, request_id, details };
     message("error", request_id, failure)
 }
 
@@ -106,11 +127,16 @@ const NUMBERS: &[(Code, u16)] = &[
     (Code::E1501, 1001),
     (Code::E1502, 1001),
     (Code::E0411, 1001),
+    (Code::E0415, 1001),
+    (Code::E0508, 1001),
     (Code::E0403, 1004),
+    (Code::E0504, 1004),
+    (Code::E0507, 1004),
     (Code::E1508, 1005),
     (Code::E1516, 2001),
     (Code::E1515, 2003),
     (Code::E0402, 4000),
+    (Code::E0502, 4000),
     (Code::E0401, 4001),
     (Code::E0404, 4002),
     (Code::E1507, 4002),

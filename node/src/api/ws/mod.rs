@@ -6,6 +6,7 @@ mod direct;
 mod envelope;
 mod native;
 mod rpc;
+mod services;
 mod topics;
 mod upgrade;
 

@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
+use axum::extract::ws::Utf8Bytes;
 use futures_util::future::BoxFuture;
-use io_tokio::Message;
+use io_tokio::{Message, OpenRequest, Publication, Stop};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::{direct, envelope, rpc, topics};
+use super::{direct, envelope, rpc, services, topics};
 use crate::{
     api::{
         auth::Caller,
         clients::{Client, Kind, Present},
         extract, gate,
+        held::Held,
         problem::ApiError,
         socket::PING,
         talk::{Farewell, Language, Party, Said},
+        texts::Tongue,
     },
     clock,
     config::Verb,
@@ -59,15 +62,28 @@ impl Native {
         envelope::message("hello", None, data)
     }
 
-    fn dispatch(&mut self, request: &envelope::Request<'_>, number: Option<Box<RawValue>>) -> Result<Said, ApiError> {
+    fn dispatch(
+        &mut self,
+        held: &mut Held,
+        request: &envelope::Request<'_>,
+        number: Option<Box<RawValue>>,
+    ) -> Result<Said, ApiError> {
+        let (party, id) = (&self.party, self.id.as_str());
         let kind = request.message_type.as_str();
         match kind {
             "ping" => Ok(Said::Reply(pong(request, number.as_deref()))),
             "authenticate" | "refresh_token" => self.authenticate(request, number),
             _ if self.party.caller.is_stranger() => Err(gate::unknown(None)),
-            "direct_message" => direct::send(&self.party, &self.id, request, number),
-            "subscribe" | "unsubscribe" | "publish" => topics::heard(&self.party, request),
-            "request" | "register_service" | "unregister_service" | "call_result" => rpc::heard(&self.party, request),
+            "direct_message" => direct::send(party, id, request, number),
+            "subscribe" => topics::subscribe(party, id, held, request, number),
+            "unsubscribe" => topics::unsubscribe(held, request, number.as_deref()),
+            "publish" => topics::publish(party, id, request, number),
+            "request" => rpc::call(party, id, held, request, number),
+            "cancel" => rpc::cancel(held, request, number.as_deref()),
+            "register_service" => services::register(party, id, held, request, number),
+            "unregister_service" => services::unregister(held, request, number.as_deref()),
+            "call_result" => services::result(held, request, number.as_deref()),
+            "call_item" => services::item(held, request, number),
             "resume" => Err(not_yet("resuming")),
             "join_room" | "leave_room" | "create_room" | "delete_room" | "room_message" | "room_members"
             | "room_history" => Err(not_yet("the hub")),
@@ -93,7 +109,7 @@ impl Native {
 }
 
 impl Language for Native {
-    fn heard(&mut self, text: &str) -> Said {
+    fn heard(&mut self, held: &mut Held, text: &str) -> Said {
         let request = match serde_json::from_str::<envelope::Request<'_>>(text) {
             Ok(request) => request,
             Err(why) => {
@@ -106,7 +122,8 @@ impl Language for Native {
             Err(error) => return Said::Reply(envelope::error(&error, None)),
         };
         let echo = number.clone();
-        self.dispatch(&request, number).unwrap_or_else(|error| Said::Reply(envelope::error(&error, echo.as_deref())))
+        self.dispatch(held, &request, number)
+            .unwrap_or_else(|error| Said::Reply(envelope::error(&error, echo.as_deref())))
     }
 
     fn binary(&mut self) -> Said {
@@ -115,6 +132,24 @@ impl Language for Native {
 
     fn message(&mut self, message: &Message) -> String {
         direct::told(&self.party.api.session.mesh, message)
+    }
+
+    fn missed(&mut self, messages: u64) -> Option<String> {
+        Some(envelope::message("missed", None, json!({ "messages": messages })))
+    }
+
+    fn publication(&mut self, subscription: &str, publication: &Arc<Publication>) -> Utf8Bytes {
+        let api = &self.party.api;
+        let write = || topics::told(&api.session.mesh, subscription, publication);
+        api.texts.get(Tongue::Native, subscription, publication, write)
+    }
+
+    fn call(&mut self, service: &str, call: &OpenRequest) -> String {
+        services::call(&self.party.api.session.mesh, service, call)
+    }
+
+    fn stopped(&mut self, number: u64, why: Stop) -> Option<String> {
+        Some(services::stopped(number, why))
     }
 
     fn enter(&mut self, caller: Caller) -> BoxFuture<'static, Result<Present, ApiError>> {

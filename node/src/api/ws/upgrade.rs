@@ -11,6 +11,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::Response,
 };
+use futures_util::{FutureExt as _, future::BoxFuture};
 use proto_core::limits::CLIENT_NAME_MAX;
 use serde::Deserialize;
 
@@ -80,14 +81,15 @@ pub(super) async fn upgrade(
         Some(Present::new(&api, &id, Kind::Native, peer.addr, &caller).await?)
     };
     let party = Party { api, caller, peer: peer.addr, slot };
-    Ok(upgrade.on_upgrade(move |ws| Box::pin(talk(party, id, ws, present))))
+    Ok(upgrade.on_upgrade(move |ws| talk(party, id, ws, present)))
 }
 
-async fn talk(party: Party, id: String, ws: WebSocket, present: Option<Present>) {
+/// Boxed, since what waits for the upgrade would keep room for it beside it.
+fn talk(party: Party, id: String, ws: WebSocket, present: Option<Present>) -> BoxFuture<'static, ()> {
     let api = Arc::clone(&party.api);
     let native = Native::new(party, id);
     let hello = native.hello();
-    Talk::new(&api, ws, native, present).run(Some(hello)).await;
+    Talk::new(&api, ws, native, present).run(Some(hello)).boxed()
 }
 
 fn among_protocols(headers: &HeaderMap) -> Option<&str> {
