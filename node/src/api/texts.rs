@@ -144,12 +144,16 @@ mod tests {
         for _ in 0..2 * KEPT {
             texts.get(Tongue::Native, "t", &publication(1), || "x".to_owned());
         }
-        assert_eq!((texts.lock().kept.len(), texts.lock().order.len()), (KEPT, KEPT));
+        let kept = {
+            let state = texts.lock();
+            (state.kept.len(), state.order.len())
+        };
+        assert_eq!(kept, (KEPT, KEPT));
         for _ in 0..20 {
             texts.get(Tongue::Native, "t", &publication(1_024 * 1_024), || "x".to_owned());
         }
-        assert!(texts.lock().bytes <= KEPT_BYTES && texts.lock().kept.len() < 20);
-        let sum: usize = texts.lock().kept.values().map(|kept| kept.bytes).sum();
-        assert_eq!(texts.lock().bytes, sum);
+        let state = texts.lock();
+        assert!(state.bytes <= KEPT_BYTES && state.kept.len() < 20);
+        assert_eq!(state.bytes, state.kept.values().map(|kept| kept.bytes).sum::<usize>());
     }
 }
