@@ -146,7 +146,7 @@ impl Outflow {
 
     /// The way to the receiver is another now. If the old one was silent, that says nothing of this one.
     pub(super) fn rerouted(&mut self, env: &mut Env<'_>) {
-        if self.rto.is_backed_off() && self.reachable && self.window > 0 {
+        if self.rto.is_silent() && self.reachable && self.window > 0 {
             self.rto.forgive();
             self.retry_at = None;
             if !self.flight.is_empty() {
@@ -181,8 +181,11 @@ impl Outflow {
         if let Some(sent) = newest.filter(|_| !was_closed) {
             self.rto.sample(env.now - sent);
         }
-        if settled > 0 || (was_closed && ack.window > 0) {
+        if was_closed && ack.window > 0 {
             self.rto.forgive();
+        }
+        if settled > 0 || (was_closed && ack.window > 0) {
+            self.rto.heard();
             self.retry_at = None;
             self.pace.acked(settled);
         }
