@@ -92,8 +92,8 @@ pub(crate) struct ShellState {
 }
 
 impl ShellState {
-    /// Nothing happened yet.
-    pub(crate) fn new() -> Self {
+    /// Nothing happened yet. No payload is larger than `max_payload`.
+    pub(crate) fn new(max_payload: usize) -> Self {
         Self {
             now: Time::ZERO,
             alarm: Alarm::new(),
@@ -105,7 +105,7 @@ impl ShellState {
             orders: VecDeque::new(),
             own: VecDeque::new(),
             topics: TopicDesk::new(),
-            calls: CallDesk::new(),
+            calls: CallDesk::new(max_payload),
             pacing: Pacing::default(),
             stop: Stop::new(),
             first: 0,
@@ -367,10 +367,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
             Order::ItemsTaken { token, items, bytes } => {
                 call(Pending::NOBODY, CallCommand::Consumed { call: token, items, bytes })
             }
-            Order::Reply { invocation, reply, taken } => {
-                let token = taken.map_or(Pending::NOBODY, |taken| pending.track(taken, None));
-                Some(calls.reply(token, invocation, reply))
-            }
+            Order::Reply { invocation, reply } => Some(calls.reply(Pending::NOBODY, invocation, reply)),
         }
     }
 

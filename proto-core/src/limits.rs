@@ -213,8 +213,9 @@ pub const INBOX_WAITING_BYTES: usize = 256 * 1_024 * 1_024;
 pub const MESSAGE_DEADLINE_MAX: Duration = Duration::from_secs(300);
 /// Default of the time a message may take.
 pub const MESSAGE_DEADLINE: Duration = Duration::from_secs(10);
-/// First retransmission timeout of a flow without a measured round trip.
-pub const RETRY_INITIAL: Duration = Duration::from_millis(500);
+/// First retransmission timeout of a flow without a measured round trip: a relay whose routes are a little behind may have
+/// dropped the first message. On a slower way one message is sent twice before its round trip is known.
+pub const RETRY_INITIAL: Duration = Duration::from_millis(200);
 /// Least retransmission timeout.
 pub const RETRY_MIN: Duration = Duration::from_millis(50);
 /// Longest retransmission timeout.
@@ -294,6 +295,8 @@ pub const GROUP_RETRY_MESSAGES: usize = 16_384;
 /// Most bytes of publications kept so that another node of a group can be tried. More: the oldest without a receipt cannot
 /// be tried again, then the newest.
 pub const GROUP_RETRY_BYTES: usize = 64 * 1_024 * 1_024;
+/// How long a node may be out of reach before its receipts are not waited for any longer.
+pub const RECEIPT_LOST_AFTER: Duration = Duration::from_secs(5);
 /// Most publications whose receipts are awaited. More: rejected as busy.
 pub const RECEIPTS_MAX: usize = 65_536;
 /// Most topics of which history is kept. More: the one that was used longest ago is forgotten.
@@ -348,6 +351,12 @@ pub const CALL_STATUS_FIRST: Duration = Duration::from_millis(100);
 pub const CALL_STATUS_EVERY: Duration = Duration::from_secs(1);
 /// How long a node may be out of reach before the calls to it are given up.
 pub const CALL_LOST_AFTER: Duration = Duration::from_secs(5);
+/// Pause before what the flow to another node did not take, because too much waits in it, is handed to it again.
+pub const CALL_UNSENT_PAUSE: Duration = Duration::from_millis(50);
+/// Most words of calls that wait for that. More: dropped, and who waits for them hears nothing before the deadline.
+pub const CALLS_UNSENT_MAX: usize = 65_536;
+/// Most bytes of payload of these words. More: an answer's payload is let go, and the caller learns that it was lost.
+pub const CALLS_UNSENT_BYTES: usize = 64 * 1_024 * 1_024;
 /// How long a handler that was told to stop keeps its place. Longer: the place is given to another call.
 pub const HANDLER_STOP: Duration = Duration::from_secs(30);
 /// Longest message of an application's error, in bytes. Longer: cut.

@@ -83,7 +83,8 @@ impl Node {
                 directory::Effect::Send { to, id, head, body } => {
                     let content = (Bytes::copy_from_slice(&head), body);
                     let Self { ports, probe, last_now, .. } = self;
-                    ports.post(Port::Directory, *last_now, probe, to, Some(id), content, OFFER_DEADLINE);
+                    // What is not taken is told as its outcome.
+                    ports.post(Port::Directory, *last_now, probe, to, Some(id), content, OFFER_DEADLINE).ok();
                 }
                 directory::Effect::Told { from, offers } => self.take_offers(from, &offers),
                 directory::Effect::Forget { node } => {

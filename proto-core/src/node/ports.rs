@@ -11,7 +11,7 @@ use super::Node;
 use crate::{
     cx::Cx,
     directory,
-    error::{DropReason, Violation},
+    error::{DropReason, Rejected, Violation},
     id::{Incarnation, NodeAddr},
     limits::{CAST_HEAD_MAX, CAST_NODES_MAX},
     link::{Lane, LinkId},
@@ -86,6 +86,13 @@ impl Ports {
         self.all.get(port as usize).into_iter().flat_map(|flows| flows.messages.outflows())
     }
 
+    /// Whether something that topics or calls have to say waits for a node within reach, or for its answer. What this node
+    /// offers is of no use any more to whom it was not told before it goes.
+    pub(super) fn has_to_say(&self) -> bool {
+        let mut flows = [Port::Calls, Port::Topics].into_iter().flat_map(|port| self.outflows(port));
+        flows.any(|flow| flow.reachable && flow.waiting + flow.in_flight > 0)
+    }
+
     /// Whether nothing is to be handed on.
     #[inline]
     pub(super) fn is_settled(&self) -> bool {
@@ -93,6 +100,9 @@ impl Ports {
     }
 
     /// Sends a parcel. With an `id` its outcome comes as [`message::Effect::Settled`], also if it was not taken.
+    ///
+    /// # Errors
+    /// [`Rejected`]: it was not taken.
     pub(super) fn post(
         &mut self,
         port: Port,
@@ -102,13 +112,14 @@ impl Ports {
         id: Option<u64>,
         content: (Bytes, Bytes),
         deadline: Duration,
-    ) {
-        let Some(Flows { messages, rng, fx, .. }) = self.all.get_mut(port as usize) else { return };
+    ) -> Result<(), Rejected> {
+        let Some(Flows { messages, rng, fx, .. }) = self.all.get_mut(port as usize) else { return Ok(()) };
         let (head, body) = content;
         let posted = messages.post(&mut Cx { now, rng, probe }, to, id, head, body, deadline, fx);
         if let (Err(why), Some(id)) = (posted, id) {
             fx.push(message::Effect::Settled { id, node: to, outcome: Outcome::Rejected(why) });
         }
+        posted
     }
 }
 

@@ -74,6 +74,10 @@ pub enum TopicEvent {
     },
 }
 
+/// The low bits of a parcel's number are the part of the publication, the rest is the publication's number: that lasts for
+/// eight years at a million publications a second.
+const PART_BITS: u32 = u16::BITS;
+const PART_MASK: u64 = (1 << PART_BITS) - 1;
 /// The first byte of a parcel's header on this port.
 const PUBLICATION: u8 = 0;
 /// Likewise.
@@ -124,9 +128,10 @@ impl Node {
     }
 
     /// What became of a publication on its way to one node.
-    pub(super) fn publication_settled(&mut self, seq: u64, node: NodeAddr, outcome: Outcome) {
-        if outcome != Outcome::Delivered {
-            self.tell_topics(pubsub::Event::Outcome { seq: Seq(seq), node, outcome });
+    pub(super) fn publication_settled(&mut self, id: u64, node: NodeAddr, outcome: Outcome) {
+        if outcome != Outcome::Delivered || self.topics.awaits_receipts() {
+            let (seq, part) = (Seq(id >> PART_BITS), u16::try_from(id & PART_MASK).unwrap_or_default());
+            self.tell_topics(pubsub::Event::Outcome { seq, part, node, outcome });
         }
     }
 
@@ -147,11 +152,12 @@ impl Node {
                 let place = self.offers.set_interest(pattern, group, members);
                 self.tell_directory(directory::Event::Changed { place });
             }
-            pubsub::Effect::Forward { seq, to, header, body, deadline } => {
+            pubsub::Effect::Forward { seq, part, to, header, body, deadline } => {
                 let mut head = Vec::with_capacity(1 + header.len() + 1);
                 head.push(PUBLICATION);
                 head.extend_from_slice(&header);
-                self.forward_publication(seq, &to, &head, &body, deadline - self.last_now);
+                let id = seq.0 << PART_BITS | u64::from(part);
+                self.forward_publication(id, &to, &head, &body, deadline - self.last_now);
             }
             pubsub::Effect::Receipt { to, incarnation, seq, subscriptions, vacant } => {
                 let vacant = vacant.iter().map(Group::as_str).collect();
@@ -160,7 +166,9 @@ impl Node {
                 head.extend_from_slice(&wire::encode(&receipt));
                 let content = (Bytes::from(head), Bytes::new());
                 let Self { ports, probe, last_now, .. } = self;
-                ports.post(Port::Topics, *last_now, probe, to, None, content, crate::limits::MESSAGE_DEADLINE);
+                let deadline = crate::limits::MESSAGE_DEADLINE;
+                // Without room for it the publisher hears nothing before its own deadline, as if it were lost on its way.
+                ports.post(Port::Topics, *last_now, probe, to, None, content, deadline).ok();
             }
             pubsub::Effect::Deliver { subscription, publication } => {
                 self.tell(Event::Topic(TopicEvent::Publication { subscription, publication }));
@@ -181,7 +189,7 @@ impl Node {
     /// Sends a publication. Those that get it as it is share one content; where groups are meant, the header says which.
     fn forward_publication(
         &mut self,
-        seq: Seq,
+        id: u64,
         to: &[Destination],
         head: &[u8],
         body: &Bytes,
@@ -196,7 +204,8 @@ impl Node {
             let head = if destination.groups.is_empty() { plain.clone() } else { with_groups(&destination.groups) };
             let Self { ports, probe, last_now, .. } = self;
             let content = (head, body.clone());
-            ports.post(Port::Topics, *last_now, probe, destination.node, Some(seq.0), content, deadline);
+            // What is not taken is told as its outcome.
+            ports.post(Port::Topics, *last_now, probe, destination.node, Some(id), content, deadline).ok();
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::Rejected,
     id::{Incarnation, NodeAddr, Seq, Token},
-    limits::{CLIENT_NAME_MAX, GROUP_TRIES, MESSAGE_DEADLINE_MAX, PUBLICATION_HEADERS_MAX},
+    limits::{CLIENT_NAME_MAX, GROUP_TRIES, MESSAGE_DEADLINE_MAX, PARCEL_HEAD_MAX, PUBLICATION_HEADERS_MAX},
     node::Config,
     probe::Counter,
 };
@@ -87,8 +87,8 @@ pub(super) fn publish(
 ) -> Seq {
     let seq = step.author.next;
     step.author.next = seq.next();
-    let choice = choose(step, matches, &publish, cost);
-    let to = destinations(matches, &choice.given);
+    let mut choice = choose(step, matches, &publish, cost);
+    let mut to = destinations(matches, &choice.given);
     let deadline = step.env.now + publish.deadline.min(MESSAGE_DEADLINE_MAX);
     let parcel = (!to.is_empty()).then(|| Parcel {
         topic: matches.topic.clone(),
@@ -96,9 +96,17 @@ pub(super) fn publish(
         headers: u32::try_from(publish.headers.len()).unwrap_or(u32::MAX),
         body: joined(&publish.headers, &publish.payload),
     });
+    let mut further = Vec::new();
     if let Some(parcel) = &parcel {
         let header = parcel.header(seq, publish.receipt, false);
-        step.env.fx.push(Effect::Forward { seq, to: to.clone(), header, body: parcel.body.clone(), deadline });
+        let parts = split(&mut to, &mut choice.given, header.len());
+        let body = parcel.body.clone();
+        step.env.fx.push(Effect::Forward { seq, part: 0, to: to.clone(), header, body, deadline });
+        for (part, destination) in (1..).zip(parts) {
+            further.push((destination.node, part));
+            let (header, body) = (parcel.header(seq, publish.receipt, true), parcel.body.clone());
+            step.env.fx.push(Effect::Forward { seq, part, to: Arc::from([destination]), header, body, deadline });
+        }
     }
     let receipt = publish.receipt;
     let taken = deliver_here(step, matches, seq, publish, &choice.here);
@@ -106,7 +114,7 @@ pub(super) fn publish(
     if token.is_some() || !choice.given.is_empty() {
         let nodes = usize::from(taken > 0);
         let report = Report { subscribers: u64::from(taken), nodes, missing: Vec::new(), unserved: choice.unserved };
-        step.open.add(step.env, Sent { seq, token, report, to, given: choice.given, parcel, deadline });
+        step.open.add(step.env, Sent { seq, token, report, to, further, given: choice.given, parcel, deadline });
     }
     seq
 }
@@ -158,7 +166,7 @@ fn give(group: &GroupMatch, turn: u64, name: &Group, cost: impl Fn(NodeAddr) -> 
     let node = in_turn.next()?;
     let mut others: SmallVec<[NodeAddr; GROUP_TRIES]> = in_turn.collect();
     others.reverse();
-    Some(Given { group: name.clone(), node, others })
+    Some(Given { group: name.clone(), node, part: 0, others })
 }
 
 /// Everybody it goes to, with the groups that are meant there.
@@ -175,6 +183,40 @@ fn destinations(matches: &Matches, given: &[Given]) -> Arc<[Destination]> {
         to[place].groups.push(group.clone());
     }
     to.into()
+}
+
+/// Leaves every destination as many groups as fit behind a header of this length, and makes further parts of the rest, from
+/// part 1 on: without that, a node with many groups would get nothing at all.
+fn split(to: &mut Arc<[Destination]>, given: &mut [Given], header: usize) -> Vec<Destination> {
+    // The machine's own byte and the number of groups come with it.
+    let room = PARCEL_HEAD_MAX.saturating_sub(header + 1 + 2);
+    let weight = |group: &Group| 1 + group.as_str().len();
+    let fits = |groups: &[Group]| groups.iter().map(weight).sum::<usize>() <= room;
+    if to.iter().all(|destination| fits(&destination.groups)) {
+        return Vec::new();
+    }
+    let (mut all, mut parts) = (to.to_vec(), Vec::<Destination>::new());
+    for destination in &mut all {
+        let (mut left, first) = (room, parts.len());
+        for group in core::mem::take(&mut destination.groups) {
+            let weight = weight(&group);
+            if weight > left {
+                parts.push(Destination::plain(destination.node));
+                left = room;
+            }
+            left = left.saturating_sub(weight);
+            let part = if parts.len() > first { parts.len() } else { 0 };
+            if let Some(given) = given.iter_mut().find(|given| given.group == group && given.node == destination.node) {
+                given.part = u16::try_from(part).unwrap_or(u16::MAX);
+            }
+            match parts.last_mut().filter(|_| part > 0) {
+                Some(further) => further.groups.push(group),
+                None => destination.groups.push(group),
+            }
+        }
+    }
+    *to = all.into();
+    parts
 }
 
 /// Hands it to this node's own subscriptions, and keeps it if a rule says so. Answers how many took it.

@@ -252,7 +252,7 @@ pub(super) fn invocation(name: Key) -> Invocation {
         caller: Caller { node: addr(name.from.0 as usize), incarnation: name.life, client: None },
         payload: name.payload(20),
         left: Duration::from_secs(1),
-        streaming: false,
+        room: None,
     }
 }
 
