@@ -183,6 +183,9 @@ pub const FLOW_FLIGHT_BYTES: usize = 16 * 1_024 * 1_024;
 pub const PACE_INITIAL: usize = 256;
 /// Messages in flight that a flow falls back to when everything seems lost; also the most sent again per timeout.
 pub const PACE_MIN: usize = 64;
+/// The same when nothing was heard of those either. Few, since a lane that is full drops the oldest: of many sent at once
+/// the first, for which the receiver waits, would be dropped each time.
+pub const PACE_LEAST: usize = 4;
 /// Most refused messages in one acknowledgement. More: the rest follows once the sender has seen these.
 pub const REFUSALS_PER_ACK: usize = 64;
 /// Default of the messages handed to the application for the node itself and not yet consumed by it. More: they wait, and
@@ -415,7 +418,10 @@ const _: () = {
         "a forgotten flow must have no copies under way"
     );
     assert!(MESSAGE_DEADLINE.as_secs() <= MESSAGE_DEADLINE_MAX.as_secs(), "the default deadline must be allowed");
-    assert!(PACE_MIN <= PACE_INITIAL && PACE_INITIAL <= FLOW_WINDOW, "a flow begins within its bounds");
+    assert!(
+        PACE_LEAST <= PACE_MIN && PACE_MIN <= PACE_INITIAL && PACE_INITIAL <= FLOW_WINDOW,
+        "a flow begins within its bounds"
+    );
     assert!(66 + 11 * REFUSALS_PER_ACK <= HEADER_MAX, "an acknowledgement must fit a header");
     assert!(66 + PARCEL_HEAD_MAX <= HEADER_MAX, "a parcel's header must fit");
     assert!(32 + 23 * CAST_NODES_MAX + CAST_HEAD_MAX <= HEADER_MAX, "a header for several must fit");

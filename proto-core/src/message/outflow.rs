@@ -138,7 +138,7 @@ impl Outflow {
         self.rto.forgive();
         self.retry_at = None;
         if !self.flight.is_empty() {
-            self.send_again(env);
+            self.send_again(env, false);
         }
         self.pump(env);
         self.arm(env.now);
@@ -150,7 +150,7 @@ impl Outflow {
             self.rto.forgive();
             self.retry_at = None;
             if !self.flight.is_empty() {
-                self.send_again(env);
+                self.send_again(env, false);
             }
             self.pump(env);
             self.arm(env.now);
@@ -373,6 +373,7 @@ impl Outflow {
     /// Nothing was heard for the time of a round trip and more.
     fn retry(&mut self, env: &mut Env<'_>) {
         self.retry_at = None;
+        let again = self.rto.is_silent();
         self.rto.back_off();
         if self.flight.is_empty() {
             // The window is closed and its opening may have been lost: one message asks for it.
@@ -382,15 +383,15 @@ impl Outflow {
         } else if self.window == 0 {
             self.transmit_again(env, self.flight.first());
         } else {
-            self.send_again(env);
+            self.send_again(env, again);
         }
     }
 
-    /// Takes everything in flight for lost: sends the front, and leaves the rest to [`Outflow::pump`]. The front goes out
+    /// Takes everything in flight for lost, perhaps not for the first time: sends the front, and leaves the rest to [`Outflow::pump`]. The front goes out
     /// even if the receiver holds it, because it carries the news of what was given up before it.
-    fn send_again(&mut self, env: &mut Env<'_>) {
+    fn send_again(&mut self, env: &mut Env<'_>, again: bool) {
         let front = self.flight.first();
-        self.pace.silent(self.flight.end());
+        self.pace.silent(self.flight.end(), again);
         self.lost = self.flight.end();
         self.resend = front + 1;
         self.transmit_again(env, front);

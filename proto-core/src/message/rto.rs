@@ -1,8 +1,9 @@
 //! How long to wait for an acknowledgement before sending again: RFC 6298 with bounds of our own.
 //!
 //! Constant memory. The estimate follows the round trips of messages that were sent once (Karn's rule); every timeout
-//! doubles the wait. A round trip takes the doubling back, and so does another way. An answer to what was sent twice does
-//! not: it may be an answer to the first time, on a way that is slower than the wait.
+//! doubles the wait. A round trip takes the doubling back, and so does another way. An answer to what was sent twice takes
+//! back all but two doublings, or nothing while no round trip is known: it may be an answer to the first time, on a way
+//! that is slower than the wait.
 
 use core::time::Duration;
 
@@ -10,6 +11,10 @@ use crate::limits::{RETRY_INITIAL, RETRY_MIN};
 
 /// The least that is added to the smoothed round trip, so that a steady way does not time out by a hair.
 const SLACK: Duration = Duration::from_millis(1);
+
+/// Doublings that an answer to what was sent twice leaves: a way may become so much slower, all at once, without everything
+/// being sent twice from then on; and where much is lost the wait does not grow although answers come.
+const DOUBLINGS_KEPT: u32 = 2;
 
 /// The retransmission timeout of one flow.
 #[derive(Clone, Debug)]
@@ -52,8 +57,11 @@ impl Rto {
     }
 
     /// The receiver is heard of: the way is not silent, though it may be slower than was thought.
-    pub(super) const fn heard(&mut self) {
+    pub(super) fn heard(&mut self) {
         self.silent = false;
+        if self.measured.is_some() {
+            self.backoff = self.backoff.min(DOUBLINGS_KEPT);
+        }
     }
 
     /// What was doubled says nothing of the way as it is now: no doubling.
@@ -123,6 +131,14 @@ mod tests {
         assert_eq!((rto.is_silent(), rto.current()), (false, ms(800)));
         rto.sample(ms(600));
         assert_eq!(rto.current(), ms(1_800));
+        (0..4).for_each(|_| rto.back_off());
+        rto.heard();
+        assert_eq!(rto.current(), ms(5_000));
+        rto.sample(ms(10));
+        let base = rto.current();
+        (0..4).for_each(|_| rto.back_off());
+        rto.heard();
+        assert_eq!(rto.current(), (4 * base).min(ms(5_000)));
     }
 
     #[test]

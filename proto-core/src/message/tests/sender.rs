@@ -118,6 +118,16 @@ fn a_timeout_sends_again_only_what_is_missing_and_not_too_much() {
     assert_eq!((again[0], again.len()), (65, 128));
 }
 
+/// On a lane with room for a few frames, the first of many is the one that is dropped.
+#[test]
+fn after_a_second_timeout_only_a_few_are_sent() {
+    let mut bench = sender();
+    send_numbers(&mut bench, at(0), 1..=200, 9_000);
+    assert_eq!(numbers(&untimed(bench.run_until(at(200)))).len(), 64);
+    assert_eq!(numbers(&untimed(bench.run_until(at(600)))), [1, 2, 3, 4]);
+    assert_eq!(numbers(&bench.handle(at(620), ack(4, 0, 4_096, &[]))), [5, 6, 7, 8, 9, 10, 11, 12]);
+}
+
 #[test]
 fn a_message_past_its_deadline_is_unknown() {
     let mut bench = sender();
