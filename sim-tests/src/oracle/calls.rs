@@ -88,7 +88,12 @@ impl Calls {
                     running.retain(|_, other| *other != served);
                 }
             }
-            _ => {}
+            Service::Subscribe { .. }
+            | Service::Unsubscribe { .. }
+            | Service::Publish { .. }
+            | Service::Known { .. }
+            | Service::Call { .. }
+            | Service::Cancel { .. } => {}
         }
     }
 

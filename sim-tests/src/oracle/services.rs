@@ -62,7 +62,12 @@ impl Oracle {
             {
                 self.calls.over(node, life, *invocation);
             }
-            _ => {}
+            Input::Command { .. }
+            | Input::Consumed { .. }
+            | Input::Channel { .. }
+            | Input::DialFailed { .. }
+            | Input::Persisted { .. }
+            | Input::Clock { .. } => {}
         }
     }
 
