@@ -152,8 +152,8 @@ impl Node {
     fn on_call_effect(&mut self, effect: rpc::Effect) {
         match effect {
             rpc::Effect::Send { to, id, header, body, deadline } => {
-                let content = (Bytes::copy_from_slice(&header), body);
-                let Self { ports, probe, last_now, .. } = self;
+                let Self { ports, heads, probe, last_now, .. } = self;
+                let content = (heads.join(&[&header]), body);
                 // What takes no time at all is not refused for it.
                 let deadline = deadline.max(Duration::from_nanos(1));
                 ports.post(Port::Calls, *last_now, probe, to, id, content, deadline);

@@ -1,6 +1,6 @@
 //! Topics: what an application asks for and is told, and what travels for it.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -148,18 +148,13 @@ impl Node {
                 self.tell_directory(directory::Event::Changed { place });
             }
             pubsub::Effect::Forward { seq, to, header, body, deadline } => {
-                let mut head = Vec::with_capacity(1 + header.len() + 1);
-                head.push(PUBLICATION);
-                head.extend_from_slice(&header);
-                self.forward_publication(seq, &to, &head, &body, deadline - self.last_now);
+                self.forward_publication(seq, &to, &header, &body, deadline - self.last_now);
             }
             pubsub::Effect::Receipt { to, incarnation, seq, subscriptions, vacant } => {
                 let vacant = vacant.iter().map(Group::as_str).collect();
                 let receipt = v1::Receipt { incarnation, seq, subscriptions, vacant };
-                let mut head = Vec::from([RECEIPT]);
-                head.extend_from_slice(&wire::encode(&receipt));
-                let content = (Bytes::from(head), Bytes::new());
-                let Self { ports, probe, last_now, .. } = self;
+                let Self { ports, heads, probe, last_now, .. } = self;
+                let content = (heads.join(&[&[RECEIPT], &wire::encode(&receipt)]), Bytes::new());
                 ports.post(Port::Topics, *last_now, probe, to, None, content, crate::limits::MESSAGE_DEADLINE);
             }
             pubsub::Effect::Deliver { subscription, publication } => {
@@ -183,18 +178,20 @@ impl Node {
         &mut self,
         seq: Seq,
         to: &[Destination],
-        head: &[u8],
+        header: &[u8],
         body: &Bytes,
         deadline: core::time::Duration,
     ) {
-        let with_groups = |groups: &[Group]| {
-            let groups: SmallVec<[&str; 2]> = groups.iter().map(Group::as_str).collect();
-            Bytes::from([head, &wire::encode(&groups)].concat())
-        };
-        let plain = with_groups(&[]);
+        let Self { ports, heads, probe, last_now, .. } = self;
+        // No groups are meant.
+        let plain = heads.join(&[&[PUBLICATION], header, &[0]]);
         for destination in to {
-            let head = if destination.groups.is_empty() { plain.clone() } else { with_groups(&destination.groups) };
-            let Self { ports, probe, last_now, .. } = self;
+            let head = if destination.groups.is_empty() {
+                plain.clone()
+            } else {
+                let groups: SmallVec<[&str; 2]> = destination.groups.iter().map(Group::as_str).collect();
+                heads.join(&[&[PUBLICATION], header, &wire::encode(&groups)])
+            };
             let content = (head, body.clone());
             ports.post(Port::Topics, *last_now, probe, destination.node, Some(seq.0), content, deadline);
         }

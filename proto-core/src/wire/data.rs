@@ -1,7 +1,7 @@
 //! The header of a message by hand: the same bytes as postcard's, which tests compare, in a fraction of the time. Every
 //! message is encoded and decoded once at its ends, and every node on its way reads the [`v1::Transit`] in front.
 
-use super::{Head, v1};
+use super::{Head, frame::HEAD_INLINE, v1};
 use crate::id::{Incarnation, NodeAddr, Seq};
 
 /// Length of an encoded [`v1::Transit`], in bytes.
@@ -122,19 +122,22 @@ impl v1::Parcel {
 
 /// A header under way; everything but texts fits.
 pub(super) struct Inline {
-    bytes: [u8; 64],
+    bytes: [u8; HEAD_INLINE],
     len: usize,
 }
 
-const _: () = assert!(TRANSIT_LEN + (4 * U64.0 + U32.0) as usize <= 64, "everything before the first name fits");
+const _: () =
+    assert!(TRANSIT_LEN + (4 * U64.0 + U32.0) as usize <= HEAD_INLINE, "everything before the first name fits");
+const _: () =
+    assert!(TRANSIT_LEN + (3 * U64.0 + U32.0) as usize + 8 + 2 <= HEAD_INLINE, "a cast's first receiver fits");
 
 impl Inline {
     pub(super) const fn new() -> Self {
-        Self { bytes: [0; 64], len: 0 }
+        Self { bytes: [0; HEAD_INLINE], len: 0 }
     }
 
     #[inline]
-    fn put_transit(&mut self, transit: &v1::Transit) {
+    pub(super) fn put_transit(&mut self, transit: &v1::Transit) {
         let v1::Transit { hops_left, dst, src, flow } = *transit;
         self.put([hops_left]);
         self.put(dst.0.to_le_bytes());

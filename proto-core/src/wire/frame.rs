@@ -8,8 +8,12 @@ use smallvec::SmallVec;
 use super::{Encoded, PRELUDE_LEN, Prelude, VERSION, v1};
 use crate::error::{Part, Violation};
 
-/// An encoded header. Inline up to 64 bytes, which every data-path header without client names fits.
-pub type Head = SmallVec<[u8; 64]>;
+/// Bytes of an encoded header that need no memory of their own: every header of a message without client names fits, and
+/// that of a publication with a topic of usual length.
+pub(super) const HEAD_INLINE: usize = 96;
+
+/// An encoded header.
+pub type Head = SmallVec<[u8; HEAD_INLINE]>;
 
 /// Declares the kinds with their bytes.
 macro_rules! kinds {
@@ -121,10 +125,9 @@ impl Frame {
 
     /// The same to several nodes.
     #[must_use]
+    #[inline]
     pub fn cast(header: &v1::Cast, head: &[u8], body: Bytes) -> Self {
-        let mut whole = encode(header);
-        whole.extend_from_slice(head);
-        Self { kind: Kind::Cast, head: whole, body }
+        Self { kind: Kind::Cast, head: header.encode(head), body }
     }
 
     /// Its length on the wire, in bytes.
