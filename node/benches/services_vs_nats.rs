@@ -1,7 +1,7 @@
 //! Topics and calls between nodes beside those of nats-server and redis-server: the same load, the same processes' parts,
 //! the same clocks, in turns on the same machine.
 //! `cargo bench -p node --bench services_vs_nats -- --count 1000000 --rounds 3`, and the names of parts if not all are
-//! wanted: `small`, `large`, `fan`, `nodes`, `calls`.
+//! wanted: `small`, `large`, `fan`, `nodes`, `call`, `calls`.
 //!
 //! Contenders: nodes linked in a line, with none, one or two between the ends; nats-server with its Rust client, plain and
 //! with TLS; redis-server, plain. Nodes are always encrypted. Every process but nats-server has one thread. Contenders
@@ -53,7 +53,7 @@ fn main() {
         let at = args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
         at.map_or(usual, |text| text.parse().unwrap())
     };
-    let parts = ["small", "large", "fan", "nodes", "calls"];
+    let parts = ["small", "large", "fan", "nodes", "call", "calls"];
     let chosen = parts.iter().any(|part| is(part));
     // Run as a test, not as a benchmark, it only has to work.
     let load = if is("--bench") {
@@ -87,7 +87,8 @@ fn main() {
                     load.rounds,
                 );
             }
-            _ => [1, 64].into_iter().for_each(|callers| calls(callers, &load, &rivals)),
+            "call" => calls(1, &load, &rivals),
+            _ => calls(64, &load, &rivals),
         }
     }
 }

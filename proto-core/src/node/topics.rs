@@ -109,7 +109,11 @@ impl Node {
     pub(super) fn take_topics(&mut self, from: NodeAddr, incarnation: Incarnation, head: &Bytes, body: Bytes) {
         let taken = match head.split_first() {
             Some((&PUBLICATION, rest)) => v1::Publication::split_from(rest).and_then(|(header, rest)| {
-                let groups: SmallVec<[&str; 2]> = wire::decode(rest).ok()?;
+                let groups: SmallVec<[&str; 2]> = match rest {
+                    // None, as usual.
+                    [0] => SmallVec::new(),
+                    _ => wire::decode(rest).ok()?,
+                };
                 self.tell_topics(pubsub::Event::Arrived { from, incarnation, header, groups, body });
                 Some(())
             }),
@@ -148,7 +152,7 @@ impl Node {
                 self.tell_directory(directory::Event::Changed { place });
             }
             pubsub::Effect::Forward { seq, to, header, body, deadline } => {
-                self.forward_publication(seq, &to, &header, &body, deadline - self.last_now);
+                self.forward_publication(seq, &to, &header, body, deadline - self.last_now);
             }
             pubsub::Effect::Receipt { to, incarnation, seq, subscriptions, vacant } => {
                 let vacant = vacant.iter().map(Group::as_str).collect();
@@ -179,21 +183,26 @@ impl Node {
         seq: Seq,
         to: &[Destination],
         header: &[u8],
-        body: &Bytes,
+        body: Bytes,
         deadline: core::time::Duration,
     ) {
         let Self { ports, heads, probe, last_now, .. } = self;
+        let mut post = |node, head, body| {
+            ports.post(Port::Topics, *last_now, probe, node, Some(seq.0), (head, body), deadline);
+        };
         // No groups are meant.
         let plain = heads.join(&[&[PUBLICATION], header, &[0]]);
-        for destination in to {
-            let head = if destination.groups.is_empty() {
-                plain.clone()
-            } else {
-                let groups: SmallVec<[&str; 2]> = destination.groups.iter().map(Group::as_str).collect();
-                heads.join(&[&[PUBLICATION], header, &wire::encode(&groups)])
-            };
-            let content = (head, body.clone());
-            ports.post(Port::Topics, *last_now, probe, destination.node, Some(seq.0), content, deadline);
+        let Some((last, others)) = to.split_last() else { return };
+        let mut head_for = |destination: &Destination| {
+            if destination.groups.is_empty() {
+                return plain.clone();
+            }
+            let groups: SmallVec<[&str; 2]> = destination.groups.iter().map(Group::as_str).collect();
+            heads.join(&[&[PUBLICATION], header, &wire::encode(&groups)])
+        };
+        for destination in others {
+            post(destination.node, head_for(destination), body.clone());
         }
+        post(last.node, head_for(last), body);
     }
 }

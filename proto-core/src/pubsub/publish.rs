@@ -17,11 +17,13 @@ use super::{
     topic::Group,
 };
 use crate::{
+    collections::emplace,
     error::Rejected,
     id::{Incarnation, NodeAddr, Seq, Token},
     limits::{CLIENT_NAME_MAX, GROUP_TRIES, MESSAGE_DEADLINE_MAX, PUBLICATION_HEADERS_MAX},
     node::Config,
     probe::Counter,
+    wire::v1,
 };
 
 /// Who this node is to those who get its publications.
@@ -90,20 +92,19 @@ pub(super) fn publish(
     let choice = choose(step, matches, &publish, cost);
     let to = destinations(matches, &choice.given);
     let deadline = step.env.now + publish.deadline.min(MESSAGE_DEADLINE_MAX);
-    let parcel = (!to.is_empty()).then(|| Parcel {
-        topic: matches.topic.clone(),
-        from_client: publish.from_client.clone(),
-        headers: u32::try_from(publish.headers.len()).unwrap_or(u32::MAX),
-        body: joined(&publish.headers, &publish.payload),
-    });
-    if let Some(parcel) = &parcel {
-        let header = parcel.header(seq, publish.receipt, false);
-        step.env.fx.push(Effect::Forward { seq, to: to.clone(), header, body: parcel.body.clone(), deadline });
+    // What is kept for a receipt or another try; most publications are only sent.
+    let mut kept = (publish.receipt || !choice.given.is_empty()).then(|| (to.clone(), None));
+    if !to.is_empty() {
+        let body = joined(&publish.headers, &publish.payload);
+        let header = header(&publish, seq).encode();
+        if let Some((_, parcel)) = &mut kept {
+            *parcel = Some(Parcel::new(&publish, body.clone()));
+        }
+        emplace(step.env.fx, || Effect::Forward { seq, to, header, body, deadline });
     }
-    let receipt = publish.receipt;
+    let token = publish.receipt.then_some(token);
     let taken = deliver_here(step, matches, seq, publish, &choice.here);
-    let token = receipt.then_some(token);
-    if token.is_some() || !choice.given.is_empty() {
+    if let Some((to, parcel)) = kept {
         let nodes = usize::from(taken > 0);
         let report = Report { subscribers: u64::from(taken), nodes, missing: Vec::new(), unserved: choice.unserved };
         step.open.add(step.env, Sent { seq, token, report, to, given: choice.given, parcel, deadline });
@@ -211,6 +212,18 @@ fn deliver_here(
 
 fn except(publish: &Publish) -> Except<'_> {
     Except { active: !publish.echo, client: publish.from_client.as_ref() }
+}
+
+/// What is said of a publication that is sent for the first time.
+fn header(publish: &Publish, seq: Seq) -> v1::Publication<'_> {
+    v1::Publication {
+        seq,
+        receipt: publish.receipt,
+        groups_only: false,
+        headers: u32::try_from(publish.headers.len()).unwrap_or(u32::MAX),
+        topic: publish.topic.as_str(),
+        from_client: publish.from_client.as_deref().unwrap_or_default(),
+    }
 }
 
 /// Headers and payload in one piece, which costs a copy only if there are both.

@@ -13,30 +13,30 @@ use crate::id::{Incarnation, NodeAddr, Seq};
 /// Least bytes of one receiver.
 const RECEIVER_MIN: usize = 8 + 1 + 1 + 1;
 
-impl Cast {
-    /// Encodes it, with the rest of the header behind it.
-    #[must_use]
-    #[inline]
-    pub(super) fn encode(&self, rest: &[u8]) -> Head {
-        let mut fixed = Inline::new();
-        fixed.put_transit(&self.transit);
-        fixed.put_varint(self.src_incarnation.0);
-        fixed.put_varint(self.to.len() as u64);
-        let mut receivers = self.to.iter();
-        // The usual single receiver goes into the same piece.
-        if let Some(first) = receivers.next() {
-            fixed.put_receiver(first);
-        }
-        let mut head = fixed.finish();
-        for to in receivers {
-            let mut piece = Inline::new();
-            piece.put_receiver(to);
-            head.extend_from_slice(&piece.finish());
-        }
-        head.extend_from_slice(rest);
-        head
+/// Encodes the header of a [`Cast`], with the rest of the header behind it.
+#[must_use]
+#[inline]
+pub(super) fn encode(transit: &Transit, src_incarnation: Incarnation, to: &[CastTo], rest: &[u8]) -> Head {
+    let mut fixed = Inline::new();
+    fixed.put_transit(transit);
+    fixed.put_varint(src_incarnation.0);
+    fixed.put_varint(to.len() as u64);
+    let mut receivers = to.iter();
+    // The usual single receiver goes into the same piece.
+    if let Some(first) = receivers.next() {
+        fixed.put_receiver(first);
     }
+    let mut head = fixed.finish();
+    for to in receivers {
+        let mut piece = Inline::new();
+        piece.put_receiver(to);
+        head.extend_from_slice(&piece.finish());
+    }
+    head.extend_from_slice(rest);
+    head
+}
 
+impl Cast {
     /// Decodes the beginning of a header, and returns what follows it.
     #[inline]
     pub(super) fn split_from(header: &[u8]) -> Option<(Self, &[u8])> {
@@ -81,7 +81,7 @@ fn take_receiver(from: &mut &[u8]) -> Option<CastTo> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::encode;
+    use crate::wire::encode as by_postcard;
     use proptest::prelude::*;
     use std::vec::Vec;
 
@@ -101,13 +101,17 @@ mod tests {
         }
     }
 
+    fn by_hand(cast: &Cast, rest: &[u8]) -> Head {
+        super::encode(&cast.transit, cast.src_incarnation, &cast.to, rest)
+    }
+
     proptest! {
         #[test]
         fn a_cast_is_what_postcard_makes_of_it_with_the_rest_behind(
             cast in cast(150), rest in prop::collection::vec(any::<u8>(), 0..40)
         ) {
-            let bytes = cast.encode(&rest);
-            prop_assert_eq!(&bytes[..], &[&encode(&cast)[..], &rest].concat()[..]);
+            let bytes = by_hand(&cast, &rest);
+            prop_assert_eq!(&bytes[..], &[&by_postcard(&cast)[..], &rest].concat()[..]);
             prop_assert_eq!(Cast::split_from(&bytes), Some((cast, &rest[..])));
         }
 
@@ -115,7 +119,7 @@ mod tests {
         fn what_postcard_refuses_is_refused(
             cast in cast(5), at: prop::sample::Index, byte: u8, cut: prop::sample::Index
         ) {
-            let mut bytes: Vec<u8> = cast.encode(&[]).into_vec();
+            let mut bytes: Vec<u8> = by_hand(&cast, &[]).into_vec();
             let at = at.index(bytes.len());
             bytes[at] = byte;
             prop_assert_eq!(Cast::split_from(&bytes), postcard::take_from_bytes(&bytes).ok());

@@ -5,8 +5,11 @@ use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{Encoded, PRELUDE_LEN, Prelude, VERSION, v1};
-use crate::error::{Part, Violation};
+use super::{Encoded, PRELUDE_LEN, Prelude, VERSION, cast, v1};
+use crate::{
+    error::{Part, Violation},
+    id::Incarnation,
+};
 
 /// Bytes of an encoded header that need no memory of their own: every header of a message without client names fits, and
 /// that of a publication with a topic of usual length.
@@ -126,8 +129,14 @@ impl Frame {
     /// The same to several nodes.
     #[must_use]
     #[inline]
-    pub fn cast(header: &v1::Cast, head: &[u8], body: Bytes) -> Self {
-        Self { kind: Kind::Cast, head: header.encode(head), body }
+    pub fn cast(
+        transit: &v1::Transit,
+        src_incarnation: Incarnation,
+        to: &[v1::CastTo],
+        head: &[u8],
+        body: Bytes,
+    ) -> Self {
+        Self { kind: Kind::Cast, head: cast::encode(transit, src_incarnation, to, head), body }
     }
 
     /// Its length on the wire, in bytes.
