@@ -26,6 +26,9 @@ pub(super) fn encode(transit: &Transit, src_incarnation: Incarnation, to: &[Cast
     if let Some(first) = receivers.next() {
         fixed.put_receiver(first);
     }
+    if to.len() <= 1 {
+        return fixed.finish_with(rest);
+    }
     let mut head = fixed.finish();
     for to in receivers {
         let mut piece = Inline::new();
