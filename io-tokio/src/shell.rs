@@ -89,8 +89,8 @@ pub(crate) struct ShellState {
     calls: CallDesk,
     pacing: Pacing,
     stop: Stop,
-    /// A handler was given a call, or a caller its answer, and has not had a turn since.
-    answerable: bool,
+    /// How many handlers were given a call, and callers their answer, that had no turn since.
+    answerable: usize,
     first: usize,
 }
 
@@ -111,7 +111,7 @@ impl ShellState {
             calls: CallDesk::new(),
             pacing: Pacing::default(),
             stop: Stop::new(),
-            answerable: false,
+            answerable: 0,
             first: 0,
         }
     }
@@ -204,8 +204,9 @@ impl<N: Net, C: Clock> Shell<N, C> {
                 coop.made_progress();
                 return Poll::Ready(true);
             }
-            // Whoever answers at once has its answer go out together with what waits already.
-            if mem::take(&mut self.state.answerable) && self.channels.has_unwritten() {
+            // Those who answer at once have their answers go out together with what waits already. For one alone that
+            // would not pay: the sooner the other end is awake, the sooner it has the answer.
+            if mem::take(&mut self.state.answerable) > 1 && self.channels.has_unwritten() {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -389,7 +390,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
         if token == Pending::NOBODY || state.stop.drained(state.now, token, &answer) {
             return;
         }
-        state.answerable |= matches!(answer, Answer::Called { .. });
+        state.answerable += usize::from(matches!(answer, Answer::Called { .. }));
         let rest = state.topics.answer(&self.common, token, answer);
         if let Some(answer) = rest.and_then(|answer| state.calls.answer(token, answer)) {
             state.pending.answer(token, answer);
@@ -397,7 +398,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
     }
 
     fn call_event(&mut self, event: CallEvent) {
-        self.state.answerable |= matches!(event, CallEvent::Invoke(_));
+        self.state.answerable += usize::from(matches!(event, CallEvent::Invoke(_)));
         if let Some((invocation, reply)) = self.state.calls.event(&self.common, event) {
             let input = self.state.calls.reply(Pending::NOBODY, invocation, reply);
             self.state.own.push_back(input);
