@@ -206,6 +206,8 @@ pub const INBOX_PATIENCE: Duration = Duration::from_secs(5);
 /// Least messages that a sender of which nothing waits may have under way, however full the node's own mailbox is: they
 /// may be for clients. More: they wait at the sender.
 pub const INBOX_WINDOW_MIN: usize = 64;
+/// Headers of parcels are cut from blocks of so many bytes. A header under way keeps the block that it lies in alive.
+pub const HEAD_BLOCK: usize = 4 * 1_024;
 /// Payloads up to this many bytes are copied when they have to wait, so that they do not keep a whole read alive.
 pub const COPY_MAX: usize = RECORD_TARGET / 8;
 /// Most bytes of messages, from all senders together, that arrived out of order or wait for room in the inbox. More: what

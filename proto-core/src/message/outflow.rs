@@ -24,6 +24,7 @@ use super::{
     view::{Backlog, OutflowView},
 };
 use crate::{
+    collections::emplace,
     error::Rejected,
     id::{Incarnation, NodeAddr, Seq},
     limits::{FLOW_FLIGHT_BYTES, FLOW_IDLE, FLOW_QUEUE_BYTES, FLOW_QUEUE_MESSAGES, FLOW_WINDOW, REFUSALS_PER_ACK},
@@ -474,7 +475,7 @@ impl Outflow {
         match (&parcel.label, env.me.port) {
             (Label::Machine(head), Some(Port::Topics)) => {
                 let to = v1::CastTo { node: self.to, incarnation: dst_incarnation, seq, behind };
-                env.fx.push(Effect::Cast { to, head: head.clone(), body: payload });
+                emplace(env.fx, || Effect::Cast { to, head: head.clone(), body: payload });
             }
             (Label::Machine(head), port) => {
                 let port = port.unwrap_or(Port::Directory);

@@ -184,8 +184,8 @@ impl Node {
         if id.is_none() && self.calls.is_holding(to) {
             return self.tell_calls(rpc::Event::NotTaken { to, header, body, deadline });
         }
-        let content = (Bytes::copy_from_slice(&header), body.clone());
-        let Self { ports, probe, last_now, .. } = self;
+        let Self { ports, heads, probe, last_now, .. } = self;
+        let content = (heads.join(&[&header]), body.clone());
         let taken = ports.post(Port::Calls, *last_now, probe, to, id, content, deadline);
         if id.is_none() && taken == Err(Rejected::Busy) {
             self.tell_calls(rpc::Event::NotTaken { to, header, body, deadline });

@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 
 use super::{
     Effect,
-    api::{Destination, Missing, Report},
+    api::{Destination, Missing, Publish, Report},
     subscription::Env,
     topic::{Group, Topic},
 };
@@ -81,13 +81,13 @@ pub(super) struct Given {
 #[derive(Clone, Debug)]
 pub(super) struct Parcel {
     /// What it is about.
-    pub(super) topic: Topic,
+    topic: Topic,
     /// The client that publishes.
-    pub(super) from_client: Option<Arc<str>>,
+    from_client: Option<Arc<str>>,
     /// How long its own headers are.
-    pub(super) headers: u32,
+    headers: u32,
     /// Headers and payload.
-    pub(super) body: Bytes,
+    body: Bytes,
 }
 
 #[derive(Debug)]
@@ -117,12 +117,17 @@ struct Awaited {
 }
 
 impl Parcel {
-    /// The header for a first or a later try.
-    #[inline]
-    pub(super) fn header(&self, seq: Seq, receipt: bool, groups_only: bool) -> Head {
+    /// Keeps a publication with this body.
+    pub(super) fn new(publish: &Publish, body: Bytes) -> Self {
+        let (topic, from_client) = (publish.topic.clone(), publish.from_client.clone());
+        Self { topic, from_client, headers: u32::try_from(publish.headers.len()).unwrap_or(u32::MAX), body }
+    }
+
+    /// The header for a later try, which is for groups only.
+    fn header(&self, seq: Seq, receipt: bool) -> Head {
         let topic = self.topic.as_str();
         let from_client = self.from_client.as_deref().unwrap_or_default();
-        v1::Publication { seq, receipt, groups_only, headers: self.headers, topic, from_client }.encode()
+        v1::Publication { seq, receipt, groups_only: true, headers: self.headers, topic, from_client }.encode()
     }
 }
 
@@ -356,7 +361,7 @@ impl Entry {
             seq,
             part,
             to: Arc::from([destination]),
-            header: parcel.header(seq, self.token.is_some(), true),
+            header: parcel.header(seq, self.token.is_some()),
             body: parcel.body.clone(),
             deadline: self.deadline,
         });

@@ -17,11 +17,14 @@ use super::{
     topic::Group,
 };
 use crate::{
+    collections::emplace,
     error::Rejected,
     id::{Incarnation, NodeAddr, Seq, Token},
     limits::{CLIENT_NAME_MAX, GROUP_TRIES, MESSAGE_DEADLINE_MAX, PARCEL_HEAD_MAX, PUBLICATION_HEADERS_MAX},
     node::Config,
     probe::Counter,
+    time::Time,
+    wire::v1,
 };
 
 /// Who this node is to those who get its publications.
@@ -51,6 +54,14 @@ struct Choice {
     here: SmallVec<[SubscriptionId; 2]>,
     given: Vec<Given>,
     unserved: Vec<Group>,
+}
+
+/// What is kept of a publication that was sent, as [`Sent`] has it.
+#[derive(Debug)]
+struct Kept {
+    to: Arc<[Destination]>,
+    further: Vec<(NodeAddr, u16)>,
+    parcel: Option<Parcel>,
 }
 
 impl Author {
@@ -88,35 +99,51 @@ pub(super) fn publish(
     let seq = step.author.next;
     step.author.next = seq.next();
     let mut choice = choose(step, matches, &publish, cost);
-    let mut to = destinations(matches, &choice.given);
+    let to = destinations(matches, &choice.given);
     let deadline = step.env.now + publish.deadline.min(MESSAGE_DEADLINE_MAX);
-    let parcel = (!to.is_empty()).then(|| Parcel {
-        topic: matches.topic.clone(),
-        from_client: publish.from_client.clone(),
-        headers: u32::try_from(publish.headers.len()).unwrap_or(u32::MAX),
-        body: joined(&publish.headers, &publish.payload),
-    });
-    let mut further = Vec::new();
-    if let Some(parcel) = &parcel {
-        let header = parcel.header(seq, publish.receipt, false);
-        let parts = split(&mut to, &mut choice.given, header.len());
-        let body = parcel.body.clone();
-        step.env.fx.push(Effect::Forward { seq, part: 0, to: to.clone(), header, body, deadline });
-        for (part, destination) in (1..).zip(parts) {
-            further.push((destination.node, part));
-            let (header, body) = (parcel.header(seq, publish.receipt, true), parcel.body.clone());
-            step.env.fx.push(Effect::Forward { seq, part, to: Arc::from([destination]), header, body, deadline });
-        }
-    }
-    let receipt = publish.receipt;
+    let kept = forward(step, &publish, seq, to, &mut choice.given, deadline);
+    let token = publish.receipt.then_some(token);
     let taken = deliver_here(step, matches, seq, publish, &choice.here);
-    let token = receipt.then_some(token);
-    if token.is_some() || !choice.given.is_empty() {
+    if let Some(Kept { to, further, parcel }) = kept {
         let nodes = usize::from(taken > 0);
         let report = Report { subscribers: u64::from(taken), nodes, missing: Vec::new(), unserved: choice.unserved };
         step.open.add(step.env, Sent { seq, token, report, to, further, given: choice.given, parcel, deadline });
     }
     seq
+}
+
+/// Sends it to the nodes that shall get it. Answers what is kept for a receipt or another try; most publications are only
+/// sent.
+fn forward(
+    step: &mut Step<'_, '_>,
+    publish: &Publish,
+    seq: Seq,
+    mut to: Arc<[Destination]>,
+    given: &mut [Given],
+    deadline: Time,
+) -> Option<Kept> {
+    let keep = publish.receipt || !given.is_empty();
+    if to.is_empty() {
+        return keep.then_some(Kept { to, further: Vec::new(), parcel: None });
+    }
+    let first = header(publish, seq);
+    let header = first.encode();
+    let body = joined(&publish.headers, &publish.payload);
+    if !keep {
+        emplace(step.env.fx, || Effect::Forward { seq, part: 0, to, header, body, deadline });
+        return None;
+    }
+    let parcel = Parcel::new(publish, body.clone());
+    let parts = split(&mut to, given, header.len());
+    step.env.fx.push(Effect::Forward { seq, part: 0, to: to.clone(), header, body: body.clone(), deadline });
+    let mut further = Vec::with_capacity(parts.len());
+    for (part, destination) in (1..).zip(parts) {
+        further.push((destination.node, part));
+        let header = v1::Publication { groups_only: true, ..first }.encode();
+        let (to, body) = (Arc::from([destination]), body.clone());
+        step.env.fx.push(Effect::Forward { seq, part, to, header, body, deadline });
+    }
+    Some(Kept { to, further, parcel: Some(parcel) })
 }
 
 /// Chooses a member of each group: one of this node, or a node.
@@ -253,6 +280,18 @@ fn deliver_here(
 
 fn except(publish: &Publish) -> Except<'_> {
     Except { active: !publish.echo, client: publish.from_client.as_ref() }
+}
+
+/// What is said of a publication that is sent for the first time.
+fn header(publish: &Publish, seq: Seq) -> v1::Publication<'_> {
+    v1::Publication {
+        seq,
+        receipt: publish.receipt,
+        groups_only: false,
+        headers: u32::try_from(publish.headers.len()).unwrap_or(u32::MAX),
+        topic: publish.topic.as_str(),
+        from_client: publish.from_client.as_deref().unwrap_or_default(),
+    }
 }
 
 /// Headers and payload in one piece, which costs a copy only if there are both.

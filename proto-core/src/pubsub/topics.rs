@@ -100,8 +100,8 @@ impl Topics {
             return Err(Rejected::Busy);
         }
         author.admit(&publish)?;
-        let topic = publish.topic.clone();
-        let found = cache.look_up(topic.as_str(), interests, || Some((topic.clone(), history.rule(&topic))));
+        let topic = &publish.topic;
+        let found = cache.look_up(topic.as_str(), interests, || Some((topic.clone(), history.rule(topic))));
         let matches = found.ok_or(Rejected::Busy)?;
         let mut env = Env { now: cx.now, probe: cx.probe, fx };
         env.probe.count(Counter::Published);
