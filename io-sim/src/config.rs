@@ -7,6 +7,7 @@ use proto_core::{
     id::{Incarnation, NodeName},
     limits,
     node::{Config, Endpoint, LinkConfig, MessageConfig, Metric, Peer, RouteConfig, Suite},
+    pubsub::{HistoryRule, Pattern},
     secure::{Identity, Provider, Psk, PublicKey},
 };
 use serde::{Deserialize, Serialize};
@@ -99,6 +100,8 @@ pub struct HostConfig {
     pub inbox: usize,
     /// Longest retransmission timeout of messages.
     pub retry_max: Duration,
+    /// Publications of each topic that are kept for subscribers that come late; 0: none.
+    pub history: usize,
     /// How long the application leaves messages lying before it takes all that have come, and how
     /// long its handlers run. Long: a slow application.
     pub consume_after: Duration,
@@ -134,6 +137,7 @@ impl Default for HostConfig {
             max_payload: message.max_payload,
             inbox: message.inbox,
             retry_max: message.retry_max,
+            history: 0,
             consume_after: Duration::from_micros(50),
             sync_latency: Duration::from_millis(2),
             drain: limits::MESSAGE_DEADLINE,
@@ -163,6 +167,7 @@ impl HostConfig {
         (config.seed, config.secret_seed, config.pins) = (seed, secret_seed, pins);
         config.peers = self.peers();
         (config.link, config.route, config.message) = (self.link(), self.route(), self.message());
+        config.topics.history = self.history_rule().into_iter().collect();
         config
     }
 
@@ -201,6 +206,12 @@ impl HostConfig {
     #[must_use]
     pub fn message(&self) -> MessageConfig {
         MessageConfig { max_payload: self.max_payload, inbox: self.inbox, retry_max: self.retry_max }
+    }
+
+    /// What the node keeps of topics, if anything.
+    fn history_rule(&self) -> Option<HistoryRule> {
+        let pattern = Pattern::new(">").ok().filter(|_| self.history > 0)?;
+        Some(HistoryRule { pattern, messages: self.history, bytes: limits::HISTORY_BYTES, age: None })
     }
 
     /// The peers that the node dials.

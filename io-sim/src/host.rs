@@ -9,7 +9,6 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
 use proto_core::{
     engine::Engine,
     id::{Incarnation, NodeName, Token},
@@ -24,6 +23,7 @@ use crate::{
     clock::Clock,
     config::{Birth, HostConfig, HostSpec},
     disk::Disk,
+    handler::Handler,
     rng::{Dice, Label},
     time::SimTime,
 };
@@ -161,8 +161,12 @@ pub(crate) struct Host {
     pub(crate) pause_serial: u32,
     /// Messages that the application has not taken.
     pub(crate) unconsumed: BTreeMap<Mailbox, u32>,
-    /// Calls that its handlers run, with what they will answer.
-    pub(crate) invoked: Vec<(InvocationId, Bytes)>,
+    /// Calls that its handlers run.
+    pub(crate) invoked: Vec<Handler>,
+    /// Handlers that wait until their callers have room for items.
+    pub(crate) blocked: BTreeMap<InvocationId, Handler>,
+    /// Items of replies that the application has not taken, and their bytes, by call.
+    pub(crate) items: BTreeMap<Token, (u64, u64)>,
     /// Clients that take nothing, and what lies before each.
     pub(crate) stuck: BTreeMap<Arc<str>, BTreeMap<Mailbox, u32>>,
     pub(crate) disk: Disk,
@@ -193,6 +197,8 @@ impl Host {
             pause_serial: 0,
             unconsumed: BTreeMap::new(),
             invoked: Vec::new(),
+            blocked: BTreeMap::new(),
+            items: BTreeMap::new(),
             stuck: BTreeMap::new(),
             disk: Disk::default(),
             stopping: None,
@@ -230,6 +236,8 @@ impl Host {
         self.pause_serial += 1;
         self.unconsumed.clear();
         self.invoked.clear();
+        self.blocked.clear();
+        self.items.clear();
         self.stuck.clear();
     }
 

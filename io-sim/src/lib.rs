@@ -18,6 +18,7 @@ mod config;
 mod crypto;
 mod disk;
 pub mod fault;
+mod handler;
 pub mod hash;
 pub mod host;
 pub mod net;
@@ -30,6 +31,7 @@ mod world;
 
 pub use config::{HostConfig, HostSpec, PORT, PeerSpec};
 pub use fault::Fault;
+pub use handler::{item_of, items_of};
 pub use host::{HostId, HostRef, HostState};
 pub use net::{LinkSpec, Loss, Lost, Partition, Paths};
 pub use stats::Stats;

@@ -116,6 +116,9 @@ pub struct World {
 const WALL_START_MS: u64 = 1_767_225_600_000;
 
 impl World {
+    /// The token of what the applications say that the world plays: handlers, and who takes items.
+    pub const OWN: Token = Token(0);
+
     /// A world without hosts, at time zero.
     #[must_use]
     pub fn new(seed: u64, options: WorldOptions) -> Self {

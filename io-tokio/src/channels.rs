@@ -154,6 +154,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channels<S> {
         !self.hot.is_empty() || !self.events.is_empty() || !self.credited.is_empty()
     }
 
+    /// Whether something waits for [`Channels::flush_all`].
+    pub(crate) const fn has_unwritten(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
     /// When a closing channel must be given up.
     pub(crate) fn deadline(&self) -> Option<Time> {
         self.deadlines.front().map(|(at, _)| *at)

@@ -98,8 +98,6 @@ pub(crate) enum Order {
         invocation: InvocationId,
         /// The answer.
         reply: Reply,
-        /// Whether an item was taken.
-        taken: Option<oneshot::Sender<Answer>>,
     },
 }
 

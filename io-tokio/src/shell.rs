@@ -7,6 +7,7 @@
 use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
+    mem,
     net::SocketAddr,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -88,12 +89,14 @@ pub(crate) struct ShellState {
     calls: CallDesk,
     pacing: Pacing,
     stop: Stop,
+    /// How many handlers were given a call, and callers their answer, that had no turn since.
+    answerable: usize,
     first: usize,
 }
 
 impl ShellState {
-    /// Nothing happened yet.
-    pub(crate) fn new() -> Self {
+    /// Nothing happened yet. No payload is larger than `max_payload`.
+    pub(crate) fn new(max_payload: usize) -> Self {
         Self {
             now: Time::ZERO,
             alarm: Alarm::new(),
@@ -105,9 +108,10 @@ impl ShellState {
             orders: VecDeque::new(),
             own: VecDeque::new(),
             topics: TopicDesk::new(),
-            calls: CallDesk::new(),
+            calls: CallDesk::new(max_payload),
             pacing: Pacing::default(),
             stop: Stop::new(),
+            answerable: 0,
             first: 0,
         }
     }
@@ -199,6 +203,12 @@ impl<N: Net, C: Clock> Shell<N, C> {
             if into.len() > before || due || look {
                 coop.made_progress();
                 return Poll::Ready(true);
+            }
+            // Those who answer at once have their answers go out together with what waits already. For one alone that
+            // would not pay: the sooner the other end is awake, the sooner it has the answer.
+            if mem::take(&mut self.state.answerable) > 1 && self.channels.has_unwritten() {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             // Nothing more comes at once: what was held back goes out now.
             let busy = self.channels.is_busy() || self.egress.is_busy() || self.state.pacing.is_busy();
@@ -367,10 +377,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
             Order::ItemsTaken { token, items, bytes } => {
                 call(Pending::NOBODY, CallCommand::Consumed { call: token, items, bytes })
             }
-            Order::Reply { invocation, reply, taken } => {
-                let token = taken.map_or(Pending::NOBODY, |taken| pending.track(taken, None));
-                Some(calls.reply(token, invocation, reply))
-            }
+            Order::Reply { invocation, reply } => Some(calls.reply(Pending::NOBODY, invocation, reply)),
         }
     }
 
@@ -380,6 +387,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
         if token == Pending::NOBODY || state.stop.drained(state.now, token, &answer) {
             return;
         }
+        state.answerable += usize::from(matches!(answer, Answer::Called { .. }));
         let rest = state.topics.answer(&self.common, token, answer);
         if let Some(answer) = rest.and_then(|answer| state.calls.answer(token, answer)) {
             state.pending.answer(token, answer);
@@ -387,6 +395,7 @@ impl<N: Net, C: Clock> Shell<N, C> {
     }
 
     fn call_event(&mut self, event: CallEvent) {
+        self.state.answerable += usize::from(matches!(event, CallEvent::Invoke(_)));
         if let Some((invocation, reply)) = self.state.calls.event(&self.common, event) {
             let input = self.state.calls.reply(Pending::NOBODY, invocation, reply);
             self.state.own.push_back(input);

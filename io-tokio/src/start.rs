@@ -90,7 +90,7 @@ pub(crate) async fn start<N: Net, C: Clock>(options: MeshOptions, net: N, mut cl
         egress: Egress::new(Arc::clone(&common.ready), options.deadline),
         store: Store::new(file, options.memory.unwrap_or_default()),
         _data_dir: dir,
-        state: ShellState::new(),
+        state: ShellState::new(options.message.max_payload),
         _end: End(Arc::clone(&common)),
     };
     let engine = Engine::new(Node::new(config));

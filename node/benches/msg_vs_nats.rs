@@ -15,40 +15,22 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may panic and prints")]
 
-use std::{
-    env, fs,
-    future::poll_fn,
-    io,
-    net::{Ipv4Addr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    pin::Pin,
-    process::{Child, Command, Stdio},
-    task::Poll,
-    thread,
-    time::Duration,
-};
+#[path = "rivals/nats.rs"]
+mod nats;
 
-use async_nats::{Client, ConnectOptions, Subscriber};
-use bytes::Bytes;
+use std::{env, path::Path, process::Command, time::Duration};
+
 use firelink_node::bench::{
-    Cast, Figures, Inbox, Machine, Middle, Note, Order, Orders, Outbox, Phase, Plan, Spec, Worker, cpu_own,
+    Figures, Machine, Phase, Plan,
     msg::{self, Topology},
-    note, publish, receive,
 };
-use futures_core::Stream as _;
-
-/// Where messages go.
-const SUBJECT: &str = "bench";
-/// Names a worker of the NATS contenders on the command line.
-const WORKER: &str = "--worker";
-/// Most messages taken from the client at once.
-const BATCH: usize = 256;
+use nats::{Clients, Server};
 
 fn main() {
     let args: Vec<String> = env::args().collect();
-    if args.iter().any(|arg| arg == WORKER) {
+    if args.iter().any(|arg| arg == nats::WORKER) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        return runtime.block_on(work());
+        return runtime.block_on(nats::work());
     }
     let number = |name: &str, usual: u64| {
         let at = args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1));
@@ -97,7 +79,7 @@ fn compare(plan: &Plan, rounds: u64) {
         println!("round {round} of {rounds}: load {:.1}", Machine::this().load_1m);
     }
     let medians: Vec<_> =
-        contenders.iter().zip(&all).map(|(contender, figures)| (*contender, median(figures))).collect();
+        contenders.iter().zip(&all).map(|(contender, figures)| (*contender, Figures::median(figures))).collect();
     print_table(&medians);
     print_ratios(&medians);
 }
@@ -130,165 +112,10 @@ impl Contender {
         match self {
             Self::Pair => node(Topology::Pair).unwrap().figures,
             Self::Relay => node(Topology::Relay).unwrap().figures,
-            Self::Nats => Server::start(false).measure(plan),
-            Self::NatsTls => Server::start(true).measure(plan),
+            Self::Nats => Server::start(false).cast(Clients::ONE).measure(nats::SUBJECT, plan).unwrap(),
+            Self::NatsTls => Server::start(true).cast(Clients::ONE).measure(nats::SUBJECT, plan).unwrap(),
         }
     }
-}
-
-/// A running nats-server.
-struct Server {
-    child: Child,
-    port: u16,
-    tls: bool,
-    folder: tempfile::TempDir,
-}
-
-impl Server {
-    fn start(tls: bool) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        // A port that was free a moment ago.
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let mut config = format!("listen: \"127.0.0.1:{port}\"\nmax_pending: 536870912\nwrite_deadline: \"60s\"\n");
-        if tls {
-            let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-            let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
-            fs::write(&cert, made.cert.pem()).unwrap();
-            fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-            config.push_str(&format!("tls {{ cert_file: {cert:?}, key_file: {key:?} }}\n"));
-        }
-        let file = folder.path().join("nats.conf");
-        fs::write(&file, config).unwrap();
-        let child = Command::new("nats-server").arg("-c").arg(&file).stderr(Stdio::null()).spawn().unwrap();
-        let server = Self { child, port, tls, folder };
-        for _ in 0..500 {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return server;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        panic!("nats-server does not listen");
-    }
-
-    fn measure(&self, plan: &Plan) -> Figures {
-        let cert = self.tls.then(|| self.folder.path().join("cert.pem").to_str().unwrap().to_owned());
-        let worker = |name: &str| {
-            let mut command = Command::new(env::current_exe().unwrap());
-            command.arg(WORKER);
-            let connect = Some(format!("127.0.0.1:{}", self.port));
-            // The place of the certificate goes where nodes have their secret.
-            Worker::start(command, &Spec { name: name.to_owned(), token: cert.clone().unwrap_or_default(), connect })
-        };
-        let subscriber = worker("subscriber").unwrap();
-        let publisher = worker("publisher").unwrap();
-        let mut cast = Cast { publisher, middle: Middle::Process(self.child.id()), subscriber };
-        cast.measure(SUBJECT, plan).unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A publisher or subscriber of NATS, in a process of its own.
-async fn work() {
-    let mut orders = Orders::read();
-    let Some(spec) = orders.next::<Spec>().await else { return };
-    let mut options = ConnectOptions::new().subscription_capacity(1 << 24);
-    if !spec.token.is_empty() {
-        options = options.require_tls(true).add_root_certificates(PathBuf::from(&spec.token));
-    }
-    let client = options.connect(spec.connect.unwrap()).await.unwrap();
-    note(&Note::Up(None)).unwrap();
-    while let Some(order) = orders.next().await {
-        let told = match order {
-            Order::Cpu => note(&Note::Cpu(cpu_own())),
-            // NATS does not tell publishers about subscribers, which are there before the first message in any case.
-            Order::Reach(_) => note(&Note::Reached),
-            Order::Receive { count, sample } => {
-                let mut inbox = Subscription(client.subscribe(SUBJECT).await.unwrap());
-                settle(&client).await;
-                note(&Note::Ready).unwrap();
-                note(&Note::Arrived(receive(&mut inbox, count, sample).await.unwrap()))
-            }
-            Order::Publish { to, count, size, rate, sample } => {
-                let mut outbox = Publication { client: client.clone(), subject: to.into() };
-                note(&Note::Sent(publish(&mut outbox, count, size, rate, sample).await.unwrap()))
-            }
-        };
-        told.unwrap();
-    }
-}
-
-/// Waits until the server knows everything that this client has said: a flush only writes it to the socket, and what is
-/// published before the server knows of a subscription is not for it.
-async fn settle(client: &Client) {
-    let inbox = client.new_inbox();
-    let mut echo = client.subscribe(inbox.clone()).await.unwrap();
-    client.publish(inbox, Bytes::new()).await.unwrap();
-    poll_fn(|cx| Pin::new(&mut echo).poll_next(cx)).await.unwrap();
-}
-
-struct Publication {
-    client: Client,
-    subject: async_nats::Subject,
-}
-
-impl Outbox for Publication {
-    async fn post(&mut self, payload: Bytes) -> io::Result<()> {
-        self.client.publish(self.subject.clone(), payload).await.map_err(io::Error::other)
-    }
-
-    async fn last(&mut self, payload: Bytes) -> io::Result<bool> {
-        self.post(payload).await?;
-        self.client.flush().await.map_err(io::Error::other).map(|()| true)
-    }
-}
-
-struct Subscription(Subscriber);
-
-impl Inbox for Subscription {
-    async fn take(&mut self, mut each: impl FnMut(&[u8])) -> bool {
-        poll_fn(|cx| {
-            for taken in 0..BATCH {
-                match Pin::new(&mut self.0).poll_next(cx) {
-                    Poll::Ready(Some(message)) => each(&message.payload),
-                    Poll::Ready(None) => return Poll::Ready(taken > 0),
-                    Poll::Pending if taken > 0 => break,
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-            Poll::Ready(true)
-        })
-        .await
-    }
-}
-
-/// The median of every figure, each for itself.
-fn median(all: &[Figures]) -> Figures {
-    let phase = |pick: fn(&Figures) -> Option<Phase>| {
-        let phases: Vec<Phase> = all.iter().filter_map(pick).collect();
-        let of = |pick: fn(&Phase) -> f64| {
-            let mut values: Vec<f64> = phases.iter().map(pick).collect();
-            values.sort_by(f64::total_cmp);
-            values[values.len() / 2]
-        };
-        let mut median = *phases.first()?;
-        median.msgs_per_s = of(|it| it.msgs_per_s);
-        median.published_per_s = of(|it| it.published_per_s);
-        median.publisher_cpu_us = of(|it| it.publisher_cpu_us);
-        median.middle_cpu_us = median.middle_cpu_us.map(|_| of(|it| it.middle_cpu_us.unwrap_or(0.0)));
-        median.subscriber_cpu_us = of(|it| it.subscriber_cpu_us);
-        median.latency.p50_us = of(|it| it.latency.p50_us);
-        median.latency.p99_us = of(|it| it.latency.p99_us);
-        median.latency.p999_us = of(|it| it.latency.p999_us);
-        median.latency.max_us = of(|it| it.latency.max_us);
-        Some(median)
-    };
-    Figures { burst: phase(|it| it.burst), paced: phase(|it| it.paced) }
 }
 
 fn print_table(medians: &[(Contender, Figures)]) {
@@ -322,7 +149,6 @@ fn print_table(medians: &[(Contender, Figures)]) {
 /// Ours divided by NATS's: above 1 is better for the rate, below 1 for everything else.
 fn print_ratios(medians: &[(Contender, Figures)]) {
     let of = |contender| medians.iter().find(|(it, _)| *it == contender).map(|(_, figures)| *figures);
-    let total = |it: &Phase| it.publisher_cpu_us + it.middle_cpu_us.unwrap_or(0.0) + it.subscriber_cpu_us;
     let mut first = true;
     for ours in [Contender::Pair, Contender::Relay] {
         for theirs in [Contender::Nats, Contender::NatsTls] {
@@ -343,7 +169,7 @@ fn print_ratios(medians: &[(Contender, Figures)]) {
                 ours.label(),
                 theirs.label(),
                 a_fast.msgs_per_s / b_fast.msgs_per_s,
-                total(&a_fast) / total(&b_fast),
+                a_fast.cpu_us() / b_fast.cpu_us(),
                 a_paced.latency.p50_us / b_paced.latency.p50_us,
                 a_paced.latency.p99_us / b_paced.latency.p99_us,
             );

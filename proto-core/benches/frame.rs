@@ -18,7 +18,7 @@ use proto_core::{
     secure::AWS_LC,
     wire::{Encoded, Frame, v1},
 };
-use support::{Line, Security, Step, time};
+use support::{Line, Security, Step, Work, time};
 
 const PAYLOAD: usize = 64;
 
@@ -69,7 +69,7 @@ fn forward(c: &mut Criterion) {
         for batch in [1, 8, 64, 256] {
             group.throughput(Throughput::Elements(batch));
             group.bench_function(BenchmarkId::from_parameter(batch), |b| {
-                let mut line = Line::new(security, PAYLOAD, false);
+                let mut line = Line::new(security, PAYLOAD, Work::Messages { report: false });
                 b.iter_custom(|iterations| time(&mut line, &[Step::Forward], batch, iterations));
             });
         }

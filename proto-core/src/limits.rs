@@ -183,6 +183,9 @@ pub const FLOW_FLIGHT_BYTES: usize = 16 * 1_024 * 1_024;
 pub const PACE_INITIAL: usize = 256;
 /// Messages in flight that a flow falls back to when everything seems lost; also the most sent again per timeout.
 pub const PACE_MIN: usize = 64;
+/// The same when nothing was heard of those either. Few, since a lane that is full drops the oldest: of many sent at once
+/// the first, for which the receiver waits, would be dropped each time.
+pub const PACE_LEAST: usize = 4;
 /// Most refused messages in one acknowledgement. More: the rest follows once the sender has seen these.
 pub const REFUSALS_PER_ACK: usize = 64;
 /// Default of the messages handed to the application for the node itself and not yet consumed by it. More: they wait, and
@@ -203,6 +206,8 @@ pub const INBOX_PATIENCE: Duration = Duration::from_secs(5);
 /// Least messages that a sender of which nothing waits may have under way, however full the node's own mailbox is: they
 /// may be for clients. More: they wait at the sender.
 pub const INBOX_WINDOW_MIN: usize = 64;
+/// Headers of parcels are cut from blocks of so many bytes. A header under way keeps the block that it lies in alive.
+pub const HEAD_BLOCK: usize = 4 * 1_024;
 /// Payloads up to this many bytes are copied when they have to wait, so that they do not keep a whole read alive.
 pub const COPY_MAX: usize = RECORD_TARGET / 8;
 /// Most bytes of messages, from all senders together, that arrived out of order or wait for room in the inbox. More: what
@@ -213,8 +218,9 @@ pub const INBOX_WAITING_BYTES: usize = 256 * 1_024 * 1_024;
 pub const MESSAGE_DEADLINE_MAX: Duration = Duration::from_secs(300);
 /// Default of the time a message may take.
 pub const MESSAGE_DEADLINE: Duration = Duration::from_secs(10);
-/// First retransmission timeout of a flow without a measured round trip.
-pub const RETRY_INITIAL: Duration = Duration::from_millis(500);
+/// First retransmission timeout of a flow without a measured round trip: a relay whose routes are a little behind may have
+/// dropped the first message. On a slower way one message is sent twice before its round trip is known.
+pub const RETRY_INITIAL: Duration = Duration::from_millis(200);
 /// Least retransmission timeout.
 pub const RETRY_MIN: Duration = Duration::from_millis(50);
 /// Longest retransmission timeout.
@@ -294,6 +300,8 @@ pub const GROUP_RETRY_MESSAGES: usize = 16_384;
 /// Most bytes of publications kept so that another node of a group can be tried. More: the oldest without a receipt cannot
 /// be tried again, then the newest.
 pub const GROUP_RETRY_BYTES: usize = 64 * 1_024 * 1_024;
+/// How long a node may be out of reach before its receipts are not waited for any longer.
+pub const RECEIPT_LOST_AFTER: Duration = Duration::from_secs(5);
 /// Most publications whose receipts are awaited. More: rejected as busy.
 pub const RECEIPTS_MAX: usize = 65_536;
 /// Most topics of which history is kept. More: the one that was used longest ago is forgotten.
@@ -348,6 +356,12 @@ pub const CALL_STATUS_FIRST: Duration = Duration::from_millis(100);
 pub const CALL_STATUS_EVERY: Duration = Duration::from_secs(1);
 /// How long a node may be out of reach before the calls to it are given up.
 pub const CALL_LOST_AFTER: Duration = Duration::from_secs(5);
+/// Pause before what the flow to another node did not take, because too much waits in it, is handed to it again.
+pub const CALL_UNSENT_PAUSE: Duration = Duration::from_millis(50);
+/// Most words of calls that wait for that. More: dropped, and who waits for them hears nothing before the deadline.
+pub const CALLS_UNSENT_MAX: usize = 65_536;
+/// Most bytes of payload of these words. More: an answer's payload is let go, and the caller learns that it was lost.
+pub const CALLS_UNSENT_BYTES: usize = 64 * 1_024 * 1_024;
 /// How long a handler that was told to stop keeps its place. Longer: the place is given to another call.
 pub const HANDLER_STOP: Duration = Duration::from_secs(30);
 /// Longest message of an application's error, in bytes. Longer: cut.
@@ -406,7 +420,10 @@ const _: () = {
         "a forgotten flow must have no copies under way"
     );
     assert!(MESSAGE_DEADLINE.as_secs() <= MESSAGE_DEADLINE_MAX.as_secs(), "the default deadline must be allowed");
-    assert!(PACE_MIN <= PACE_INITIAL && PACE_INITIAL <= FLOW_WINDOW, "a flow begins within its bounds");
+    assert!(
+        PACE_LEAST <= PACE_MIN && PACE_MIN <= PACE_INITIAL && PACE_INITIAL <= FLOW_WINDOW,
+        "a flow begins within its bounds"
+    );
     assert!(66 + 11 * REFUSALS_PER_ACK <= HEADER_MAX, "an acknowledgement must fit a header");
     assert!(66 + PARCEL_HEAD_MAX <= HEADER_MAX, "a parcel's header must fit");
     assert!(32 + 23 * CAST_NODES_MAX + CAST_HEAD_MAX <= HEADER_MAX, "a header for several must fit");

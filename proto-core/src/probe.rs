@@ -138,6 +138,8 @@ counters! {
     CallsFailed = "rpc_calls_failed",
     /// Answers to calls that were over, or that came from somebody else than the one called.
     CallsLate = "rpc_answers_late",
+    /// What was to be said of calls and could neither be sent nor kept.
+    CallsUnsent = "rpc_unsent",
     /// Calls that were handed to handlers of this node.
     Invocations = "rpc_invocations",
     /// Calls that providers of this node refused.

@@ -14,10 +14,12 @@ use std::{
 };
 
 use proto_core::probe::Counter;
-use support::{Line, PUBLISHER, RELAY, SUBSCRIBER, Security, Step};
+use support::{Line, PUBLISHER, RELAY, SUBSCRIBER, Security, Step, Work};
 
 /// Most allocations of a step that handles one record, however many frames are in it.
 const PER_RECORD: u64 = 4;
+/// Most allocations for the headers of [`MANY`] parcels, which share a block.
+const PER_BLOCK: u64 = 2;
 /// Rounds in which a step is counted.
 const ROUNDS: u64 = 100;
 /// Messages that fill a good part of one record.
@@ -63,8 +65,8 @@ fn security() -> Security {
 }
 
 /// A line whose tables have grown to what rounds of up to [`MANY`] messages need.
-fn warm(report: bool) -> Line {
-    let mut line = Line::new(security(), 128, report);
+fn warm(work: Work) -> Line {
+    let mut line = Line::new(security(), 128, work);
     for _ in 0..ROUNDS {
         line.round(MANY, || ());
     }
@@ -91,7 +93,7 @@ fn the_counter_counts() {
 
 #[test]
 fn a_relay_allocates_per_record_and_never_per_frame() {
-    let mut line = warm(false);
+    let mut line = warm(Work::Messages { report: false });
     let before = line.node(RELAY).probe().get(Counter::Forwarded);
     for messages in [1, MANY] {
         let count = most(&mut line, Step::Forward, messages);
@@ -104,7 +106,7 @@ fn a_relay_allocates_per_record_and_never_per_frame() {
 
 #[test]
 fn a_publisher_allocates_per_record_and_never_per_message() {
-    let mut line = warm(false);
+    let mut line = warm(Work::Messages { report: false });
     for messages in [1, MANY] {
         let count = most(&mut line, Step::Publish, messages);
         assert!(count <= PER_RECORD, "{count} allocations to send {messages} messages");
@@ -116,7 +118,7 @@ fn a_publisher_allocates_per_record_and_never_per_message() {
 
 #[test]
 fn a_subscriber_allocates_per_record_and_never_per_message() {
-    let mut line = warm(false);
+    let mut line = warm(Work::Messages { report: false });
     let before = line.delivered();
     for messages in [1, MANY] {
         let count = most(&mut line, Step::Deliver, messages);
@@ -128,8 +130,42 @@ fn a_subscriber_allocates_per_record_and_never_per_message() {
 
 #[test]
 fn an_outcome_that_is_asked_for_costs_one_allocation() {
-    let mut line = warm(true);
+    let mut line = warm(Work::Messages { report: true });
     let count = most(&mut line, Step::Settle, MANY);
     assert!((MANY..=MANY + PER_RECORD).contains(&count), "{count} allocations for {MANY} outcomes");
+    assert_eq!(line.answered(), 2 * ROUNDS * MANY);
+}
+
+#[test]
+fn publishing_and_settling_allocate_per_record_and_never_per_publication() {
+    let mut line = warm(Work::Publications);
+    for messages in [1, MANY] {
+        for step in [Step::Publish, Step::Settle] {
+            let count = most(&mut line, step, messages);
+            assert!(count <= PER_RECORD + PER_BLOCK, "{step:?}: {count} allocations for {messages} publications");
+        }
+    }
+}
+
+#[test]
+fn a_publication_that_is_handed_over_costs_one_allocation() {
+    let mut line = warm(Work::Publications);
+    let count = most(&mut line, Step::Deliver, MANY);
+    assert!((MANY..=MANY + PER_RECORD).contains(&count), "{count} allocations for {MANY} publications");
+    assert_eq!(line.delivered(), 2 * ROUNDS * MANY);
+}
+
+#[test]
+fn a_call_costs_its_provider_one_allocation_and_its_caller_none() {
+    let mut line = Line::new(security(), 128, Work::Calls);
+    for _ in 0..ROUNDS {
+        line.calls(MANY, || ());
+    }
+    for _ in 0..ROUNDS {
+        let [calling, invoking, answering] = line.calls(MANY, || COUNT.get()).map(|(before, after)| after - before);
+        assert!(calling <= PER_RECORD + PER_BLOCK, "{calling} allocations to make {MANY} calls");
+        assert!(invoking <= MANY + PER_RECORD, "{invoking} allocations to have {MANY} calls run");
+        assert!(answering <= PER_RECORD + PER_BLOCK, "{answering} allocations to answer {MANY} calls");
+    }
     assert_eq!(line.answered(), 2 * ROUNDS * MANY);
 }

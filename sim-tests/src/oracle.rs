@@ -240,6 +240,9 @@ impl Oracle {
     pub fn client(&mut self, node: HostId, token: Token, client: &Arc<str>, present: bool) {
         if let Some(life) = self.lives.get_mut(&node) {
             life.clients.asked(token, client, present);
+            if !present {
+                self.calls.left(node, life.number, client);
+            }
         }
     }
 

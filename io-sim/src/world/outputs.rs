@@ -8,7 +8,7 @@ use proto_core::{
 };
 
 use super::World;
-use crate::{host::HostId, schedule::Happening};
+use crate::{handler::Handler, host::HostId, schedule::Happening};
 
 impl World {
     /// Does what a node asked for.
@@ -45,15 +45,10 @@ impl World {
             Event::Topic(TopicEvent::Publication { subscription, .. }) => {
                 self.holds(id, Mailbox::Subscription(*subscription));
             }
-            // A handler that gives back what it is given, as slowly as the application is.
-            Event::Call(CallEvent::Invoke(invocation)) => {
-                self.rouse(id);
-                self.hosts[id.index()].invoked.push((invocation.id, invocation.payload.clone()));
-            }
+            Event::Call(event) => self.hear_call(id, event),
             Event::Done { token, .. } if host.stopping == Some(*token) => self.leave(id),
             Event::Done { .. }
             | Event::Topic(_)
-            | Event::Call(_)
             | Event::Hop { .. }
             | Event::LinkUp { .. }
             | Event::LinkDown { .. }
@@ -68,6 +63,28 @@ impl World {
         }
     }
 
+    /// Plays handlers and callers, which are as slow as the application is.
+    fn hear_call(&mut self, id: HostId, event: &CallEvent) {
+        self.rouse(id);
+        let host = &mut self.hosts[id.index()];
+        match event {
+            CallEvent::Invoke(invocation) => host.invoked.push(Handler::new(invocation)),
+            CallEvent::Stop { invocation, .. } | CallEvent::Writable { invocation, .. } => {
+                host.invoked.extend(host.blocked.remove(invocation));
+                if let Some(handler) = host.invoked.iter_mut().find(|handler| handler.id == *invocation) {
+                    match event {
+                        CallEvent::Writable { room, .. } => handler.has_room(*room),
+                        CallEvent::Stop { .. } | CallEvent::Invoke(_) | CallEvent::Item { .. } => handler.stop(),
+                    }
+                }
+            }
+            CallEvent::Item { call, payload } => {
+                let (items, bytes) = host.items.entry(*call).or_default();
+                (*items, *bytes) = (*items + 1, *bytes + payload.len() as u64);
+            }
+        }
+    }
+
     /// The application holds one more, until it is consumed.
     fn holds(&mut self, id: HostId, mailbox: Mailbox) {
         self.rouse(id);
@@ -77,7 +94,7 @@ impl World {
     /// The application will get round to what lies before it, unless it will already.
     fn rouse(&mut self, id: HostId) {
         let host = &mut self.hosts[id.index()];
-        if host.unconsumed.is_empty() && host.invoked.is_empty() {
+        if host.unconsumed.is_empty() && host.invoked.is_empty() && host.items.is_empty() {
             let at = self.schedule.now() + host.config.consume_after;
             self.schedule.at(at, Happening::Consume { host: id, life: host.life });
         }
@@ -87,12 +104,33 @@ impl World {
         let host = &mut self.hosts[id.index()];
         if host.life == life && host.engine.is_some() {
             let lay = core::mem::take(&mut host.unconsumed);
-            let invoked = core::mem::take(&mut host.invoked);
+            let (invoked, items) = (core::mem::take(&mut host.invoked), core::mem::take(&mut host.items));
             self.take_out(id, lay);
-            for (invocation, payload) in invoked {
-                self.command(id, Command::Call(CallCommand::Reply { invocation, reply: Reply::Done(payload) }));
+            for (call, (items, bytes)) in items {
+                self.put(id, CallCommand::Consumed { call, items, bytes });
+            }
+            for handler in invoked {
+                self.answer(id, handler);
             }
         }
+    }
+
+    /// A handler says what it can.
+    fn answer(&mut self, id: HostId, mut handler: Handler) {
+        let invocation = handler.id;
+        while let Some(reply) = handler.next() {
+            let over = matches!(reply, Reply::Done(_));
+            self.put(id, CallCommand::Reply { invocation, reply });
+            if over {
+                return;
+            }
+        }
+        self.hosts[id.index()].blocked.insert(invocation, handler);
+    }
+
+    /// The application that the world plays says something, and looks at no answer.
+    fn put(&mut self, id: HostId, command: CallCommand) {
+        self.tell(id, Input::Command { token: Self::OWN, command: Command::Call(command) });
     }
 
     /// A client that was stuck takes all that lies before it, or leaves and lets it lie for nobody.

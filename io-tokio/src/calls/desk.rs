@@ -26,6 +26,7 @@ type Served = (ServiceName, Option<Arc<str>>);
 
 /// Handlers and callers. See the module's first lines.
 pub(crate) struct CallDesk {
+    max_payload: u64,
     asked: DetMap<Token, Asked>,
     services: DetMap<Served, (Token, Handler)>,
     flights: DetMap<InvocationId, Arc<Flight>>,
@@ -38,9 +39,10 @@ struct Asked {
 }
 
 impl CallDesk {
-    /// Nothing is served, nothing called.
-    pub(crate) fn new() -> Self {
+    /// Nothing is served, nothing called. No payload is larger than `max_payload`.
+    pub(crate) fn new(max_payload: usize) -> Self {
         Self {
+            max_payload: max_payload as u64,
             asked: DetMap::with_seed(0),
             services: DetMap::with_seed(0),
             flights: DetMap::with_seed(0),
@@ -113,9 +115,9 @@ impl CallDesk {
                     flight.stop(why);
                 }
             }
-            CallEvent::Writable { invocation } => {
+            CallEvent::Writable { invocation, room } => {
                 if let Some(flight) = self.flights.get(&invocation) {
-                    flight.changed.notify_waiters();
+                    flight.has_room(room);
                 }
             }
             CallEvent::Item { call, payload } => self.item(call, payload),
@@ -128,7 +130,7 @@ impl CallDesk {
         let Some((_, handler)) = self.services.get(&(invocation.service.clone(), invocation.client.clone())) else {
             return Some((id, Reply::Error(AppError::new(HANDLER_GONE, "the handler has just gone"))));
         };
-        let flight = Arc::new(Flight::new(id, Arc::clone(common)));
+        let flight = Arc::new(Flight::new(&invocation, self.max_payload, Arc::clone(common)));
         self.flights.insert(id, Arc::clone(&flight));
         handler(flight, invocation);
         None
@@ -155,7 +157,7 @@ impl Drop for CallDesk {
 
 impl fmt::Debug for CallDesk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { asked: _, services, flights, streams } = self;
+        let Self { max_payload: _, asked: _, services, flights, streams } = self;
         write!(f, "CallDesk({} services, {} running, {} streams)", services.len(), flights.len(), streams.len())
     }
 }

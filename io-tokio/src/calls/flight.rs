@@ -3,17 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use proto_core::{
-    node::Answer,
-    rpc::{AppError, Invocation, InvocationId, Reply, Stop},
-};
-use tokio::{
-    sync::{Notify, oneshot},
-    task::AbortHandle,
-};
+use proto_core::rpc::{AppError, Invocation, InvocationId, NotTaken, Reply, Room, Stop};
+use tokio::{sync::Notify, task::AbortHandle};
 
 use super::request::{HANDLER_GONE, HANDLER_PANICKED, HANDLER_STOPPED};
-use crate::{common::Common, orders::Order};
+use crate::{common::Common, error::Stopped, orders::Order};
 
 /// Begins to run a call. Called by the engine's task: it only hands the call on.
 pub(crate) type Handler = Arc<dyn Fn(Arc<Flight>, Box<Invocation>) + Send + Sync>;
@@ -23,6 +17,7 @@ pub(crate) type Handler = Arc<dyn Fn(Arc<Flight>, Box<Invocation>) + Send + Sync
 pub(crate) struct Flight {
     id: InvocationId,
     common: Arc<Common>,
+    limit: u64,
     state: Mutex<State>,
     /// Told when the caller has room, or the handler shall stop.
     pub(crate) changed: Notify,
@@ -32,12 +27,22 @@ pub(crate) struct Flight {
 struct State {
     stop: Option<Stop>,
     task: Option<AbortHandle>,
+    /// The room that the caller has for items, and what was sent of them.
+    room: Option<Room>,
+    sent: Room,
 }
 
 impl Flight {
-    /// A call that begins.
-    pub(crate) fn new(id: InvocationId, common: Arc<Common>) -> Self {
-        Self { id, common, state: Mutex::default(), changed: Notify::new() }
+    /// A call that begins. `limit`: the largest payload.
+    pub(crate) fn new(invocation: &Invocation, limit: u64, common: Arc<Common>) -> Self {
+        let state = Mutex::new(State { room: invocation.room, ..State::default() });
+        Self { id: invocation.id, common, limit, state, changed: Notify::new() }
+    }
+
+    /// The caller has more room for items.
+    pub(crate) fn has_room(&self, room: Room) {
+        self.lock().room = Some(room);
+        self.changed.notify_waiters();
     }
 
     /// Says which task runs it, and is ended when the handler shall stop.
@@ -69,21 +74,34 @@ impl Flight {
         self.lock().stop
     }
 
-    /// Sends an item; the node says whether it took it.
-    pub(crate) fn item(&self, item: Bytes) -> oneshot::Receiver<Answer> {
-        let (taken, answer) = oneshot::channel();
-        self.reply(Reply::Item(item), Some(taken));
-        answer
+    /// Sends an item. The node takes everything that the caller has room for, so nobody waits for its word.
+    ///
+    /// # Errors
+    /// [`NotTaken`]: nothing was sent.
+    pub(crate) fn item(&self, item: &Bytes) -> Result<Result<(), Stopped>, NotTaken> {
+        let mut state = self.lock();
+        let Some(room) = state.room else { return Err(NotTaken::NotStreaming) };
+        let (len, limit) = (item.len() as u64, self.limit);
+        if len > limit {
+            return Err(NotTaken::TooLarge { len, limit });
+        }
+        if !room.takes_more(state.sent) {
+            return Err(NotTaken::NoCredit);
+        }
+        state.sent.items += 1;
+        state.sent.bytes += len;
+        // Held meanwhile, so that the items go in the order in which they were counted.
+        Ok(self.reply(Reply::Item(item.clone())))
     }
 
     /// Sends the last answer.
     pub(crate) fn finish(&self, result: Result<Bytes, AppError>) {
-        self.reply(result.map_or_else(Reply::Error, Reply::Done), None);
+        // A node that is over has told the callers nothing: they see that it is gone.
+        let _ = self.reply(result.map_or_else(Reply::Error, Reply::Done));
     }
 
-    fn reply(&self, reply: Reply, taken: Option<oneshot::Sender<Answer>>) {
-        // A node that is over has told the callers nothing: they see that it is gone.
-        let _ = self.common.order(Order::Reply { invocation: self.id, reply, taken });
+    fn reply(&self, reply: Reply) -> Result<(), Stopped> {
+        self.common.order(Order::Reply { invocation: self.id, reply })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

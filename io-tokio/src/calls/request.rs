@@ -3,10 +3,7 @@
 use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use proto_core::{
-    node::Answer,
-    rpc::{AppError, Caller, Invocation, InvocationId, NotTaken, ServiceName, Stop},
-};
+use proto_core::rpc::{AppError, Caller, Invocation, InvocationId, NotTaken, ServiceName, Stop};
 
 use super::flight::{Flight, Responder};
 
@@ -92,10 +89,11 @@ impl Request {
     /// Whether the caller takes items before the answer.
     #[must_use]
     pub const fn is_streaming(&self) -> bool {
-        self.invocation.streaming
+        self.invocation.room.is_some()
     }
 
-    /// Sends an item of a streaming reply, and waits while the caller has no room for it.
+    /// Sends an item of a streaming reply, and waits while the caller has no room for it: as many go out at once as it has
+    /// room for.
     ///
     /// # Errors
     /// [`ItemError`]: the item was not sent; unless it was too large, nothing can be sent any more.
@@ -107,22 +105,10 @@ impl Request {
             }
             // Before the item goes: the room may come right behind the refusal.
             let changed = self.flight.changed.notified();
-            match self.flight.item(item.clone()).await {
-                Ok(Answer::NotTaken(NotTaken::NoCredit)) => changed.await,
-                Ok(Answer::NotTaken(why)) => return Err(why.into()),
-                Ok(
-                    Answer::Accepted
-                    | Answer::Sent(_)
-                    | Answer::SentMany(_)
-                    | Answer::Traced { .. }
-                    | Answer::Found(_)
-                    | Answer::Published(_)
-                    | Answer::Subscribed(_)
-                    | Answer::Called { .. }
-                    | Answer::Rejected(_)
-                    | Answer::Drained { .. },
-                ) => return Ok(()),
-                Err(_) => return Err(ItemError::NodeStopped),
+            match self.flight.item(&item) {
+                Ok(sent) => return sent.map_err(|_| ItemError::NodeStopped),
+                Err(NotTaken::NoCredit) => changed.await,
+                Err(why) => return Err(why.into()),
             }
         }
     }

@@ -4,7 +4,8 @@
 //! The measuring process starts them ([`Worker`]), sends them [`Order`]s on their standard input, and reads [`Note`]s
 //! from their standard output, a line of JSON each. A worker whose standard input ends, ends too.
 //!
-//! [`msg`] measures nodes, [`convergence`] how their routes follow the links. The parts are public so that another message system can be measured in just the same way.
+//! [`msg`] measures messages between nodes, [`services`] their topics and calls, [`convergence`] how their routes follow
+//! the links. The parts are public so that another message system can be measured in just the same way.
 //!
 //! What a figure means:
 //!
@@ -23,6 +24,7 @@ mod pacer;
 mod parts;
 mod payload;
 mod phase;
+pub mod services;
 mod tally;
 mod worker;
 
@@ -30,8 +32,8 @@ pub use cpu::{cpu_of, cpu_own, monotonic};
 pub use machine::Machine;
 pub use order::{Note, Order, Orders, Spec, note};
 pub use pacer::Pacer;
-pub use parts::{Inbox, Outbox, publish, receive};
+pub use parts::{Caller, Inbox, Outbox, call, publish, receive, receive_all};
 pub use payload::{Payloads, SIZE_MIN};
-pub use phase::{Cast, Figures, Middle, Phase, Plan};
-pub use tally::{Arrived, Latency, Sent, Tally};
+pub use phase::{CallPhase, Calls, Cast, Figures, Middle, Phase, Plan};
+pub use tally::{Arrived, Called, Latency, Sent, Tally};
 pub use worker::{Worker, WorkerError};

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use super::{Arrived, Sent};
+use super::{Arrived, Called, Sent};
 
 /// The first line that a worker is given: who it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub enum Order {
     Reach(String),
     /// Wait for so many messages: [`Note::Ready`] at once, [`Note::Arrived`] at the end.
     Receive {
+        /// How many subscriptions wait, each for all of them. Of messages that are sent to a node there is one.
+        subscriptions: usize,
         /// How many.
         count: u64,
         /// How many messages have their time taken: one in so many.
@@ -47,6 +49,17 @@ pub enum Order {
         /// As in [`Order::Receive`].
         sample: u64,
     },
+    /// Answer calls from now on with what they carry: [`Note::Ready`] once calls may come.
+    Serve,
+    /// Call whoever serves: [`Note::Called`] at the end.
+    Call {
+        /// How many callers call, each one call after the other.
+        callers: u64,
+        /// How many calls, of all callers together.
+        count: u64,
+        /// Bytes of each.
+        size: usize,
+    },
     /// Tell the processor time used so far: [`Note::Cpu`].
     Cpu,
 }
@@ -64,6 +77,8 @@ pub enum Note {
     Arrived(Arrived),
     /// All are published.
     Sent(Sent),
+    /// All calls are over.
+    Called(Called),
     /// Nanoseconds of processor time.
     Cpu(u64),
     /// It cannot go on.

@@ -3,9 +3,10 @@
 use std::{future::Future, io, time::Duration};
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
-use super::{Arrived, Pacer, Payloads, Sent, Tally, monotonic};
+use super::{Arrived, Called, Latency, Pacer, Payloads, Sent, Tally, monotonic, tally::histogram};
 
 /// A subscriber to which nothing comes for so long waits no more: longer than a node tries to deliver a message.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
@@ -58,11 +59,64 @@ pub async fn publish(
     Ok(Sent { start_ns, end_ns: monotonic(), confirmed })
 }
 
+/// Who makes calls.
+pub trait Caller: Clone + Send + 'static {
+    /// Makes one call, and waits for the answer.
+    fn call(&self, payload: Bytes) -> impl Future<Output = io::Result<Bytes>> + Send;
+}
+
+/// Makes `count` calls of `size` bytes, shared among so many callers, each of which makes one after the other.
+///
+/// # Errors
+/// If a caller comes to an end before its last call.
+pub async fn call(caller: &impl Caller, callers: u64, count: u64, size: usize) -> io::Result<Called> {
+    let start_ns = monotonic();
+    let each = count / callers.max(1);
+    let calling = (0..callers).map(|_| {
+        let caller = caller.clone();
+        tokio::spawn(async move {
+            let (mut times, mut payloads) = (Vec::new(), Payloads::new(size));
+            for number in 0..each {
+                let (payload, before) = (payloads.make(number, 0), monotonic());
+                let answer = caller.call(payload.clone()).await;
+                times.push((monotonic() - before, answer.is_ok_and(|answer| answer == payload)));
+            }
+            times
+        })
+    });
+    let calling: Vec<_> = calling.collect();
+    let (mut latency, mut answered, mut failed) = (histogram()?, 0, 0);
+    for caller in calling {
+        for (took, answers) in caller.await.map_err(io::Error::other)? {
+            answered += u64::from(answers);
+            failed += u64::from(!answers);
+            latency.saturating_record(took);
+        }
+    }
+    Ok(Called { answered, failed, start_ns, end_ns: monotonic(), latency: Latency::of(&latency) })
+}
+
+/// Takes messages from several inboxes until `count` have come to each, or none comes any more.
+///
+/// # Errors
+/// If it cannot be counted.
+pub async fn receive_all(inboxes: &mut [impl Inbox], count: u64, sample: u64) -> io::Result<Arrived> {
+    let all = inboxes.iter_mut().map(|inbox| tally(inbox, count, sample));
+    let mut tallies = try_join_all(all).await?.into_iter();
+    let Some(mut together) = tallies.next() else { return Ok(Arrived::default()) };
+    tallies.try_for_each(|tally| together.join(&tally))?;
+    Ok(together.finish())
+}
+
 /// Takes messages until `count` have come, or none comes any more.
 ///
 /// # Errors
 /// If it cannot be counted.
 pub async fn receive(inbox: &mut impl Inbox, count: u64, sample: u64) -> io::Result<Arrived> {
+    Ok(tally(inbox, count, sample).await?.finish())
+}
+
+async fn tally(inbox: &mut impl Inbox, count: u64, sample: u64) -> io::Result<Tally> {
     let mut tally = Tally::new(count, sample)?;
     let mut done = count == 0;
     let (mut taken, mut looked) = (0_u64, 0);
@@ -79,5 +133,5 @@ pub async fn receive(inbox: &mut impl Inbox, count: u64, sample: u64) -> io::Res
             _ = look.tick() => if std::mem::replace(&mut looked, taken) == taken { break },
         }
     }
-    Ok(tally.finish())
+    Ok(tally)
 }

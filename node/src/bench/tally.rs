@@ -62,6 +62,21 @@ pub struct Latency {
     pub max_us: f64,
 }
 
+/// What came of calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Called {
+    /// Calls that were answered with what they carried.
+    pub answered: u64,
+    /// The others.
+    pub failed: u64,
+    /// When the first call was made, on the monotonic clock.
+    pub start_ns: u64,
+    /// When the last one was over.
+    pub end_ns: u64,
+    /// How long they took.
+    pub latency: Latency,
+}
+
 /// What was published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sent {
@@ -80,7 +95,7 @@ impl Tally {
     /// If there is no room for the histogram.
     pub fn new(count: u64, sample: u64) -> io::Result<Self> {
         let words = usize::try_from(count.div_ceil(64)).unwrap_or(usize::MAX);
-        let latency = Histogram::new_with_bounds(LATENCY_MIN, LATENCY_MAX, 3).map_err(io::Error::other)?;
+        let latency = histogram()?;
         Ok(Self {
             count,
             sample: sample.max(1),
@@ -127,6 +142,21 @@ impl Tally {
         done
     }
 
+    /// Adds what another one took, of the same messages.
+    ///
+    /// # Errors
+    /// If their times cannot be added.
+    pub fn join(&mut self, other: &Self) -> io::Result<()> {
+        self.count += other.count;
+        self.distinct += other.distinct;
+        self.duplicates += other.duplicates;
+        self.disordered += other.disordered;
+        self.strange += other.strange;
+        // One that is not done has not come to its last message.
+        self.last = if self.last == 0 || other.last == 0 { 0 } else { self.last.max(other.last) };
+        self.latency.add(&other.latency).map_err(io::Error::other)
+    }
+
     /// The result.
     #[must_use]
     pub fn finish(&self) -> Arrived {
@@ -143,6 +173,17 @@ impl Tally {
 }
 
 impl Arrived {
+    /// Adds what another process took. Of the times, which lie apart by then, the longer ones count.
+    pub fn join(&mut self, other: Self) {
+        self.distinct += other.distinct;
+        self.lost += other.lost;
+        self.duplicates += other.duplicates;
+        self.disordered += other.disordered;
+        self.strange += other.strange;
+        self.last_ns = self.last_ns.max(other.last_ns);
+        self.latency = self.latency.worse(other.latency);
+    }
+
     /// Whether every message came, once, in order, and nothing else.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
@@ -151,7 +192,31 @@ impl Arrived {
 }
 
 impl Latency {
-    fn of(histogram: &Histogram<u64>) -> Self {
+    /// The median of every figure, each for itself.
+    #[must_use]
+    pub fn median(all: impl Iterator<Item = Self> + Clone) -> Self {
+        let of = |pick: fn(&Self) -> f64| median(all.clone().map(|it| pick(&it)));
+        Self {
+            samples: all.clone().map(|it| it.samples).sum(),
+            p50_us: of(|it| it.p50_us),
+            p99_us: of(|it| it.p99_us),
+            p999_us: of(|it| it.p999_us),
+            max_us: of(|it| it.max_us),
+        }
+    }
+
+    /// The longer time of each figure.
+    fn worse(self, other: Self) -> Self {
+        Self {
+            samples: self.samples + other.samples,
+            p50_us: self.p50_us.max(other.p50_us),
+            p99_us: self.p99_us.max(other.p99_us),
+            p999_us: self.p999_us.max(other.p999_us),
+            max_us: self.max_us.max(other.max_us),
+        }
+    }
+
+    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| micros(histogram.value_at_quantile(quantile));
         Self {
             samples: histogram.len(),
@@ -161,6 +226,21 @@ impl Latency {
             max_us: micros(histogram.max()),
         }
     }
+}
+
+/// A histogram for times in nanoseconds.
+///
+/// # Errors
+/// If there is no room for it.
+pub(super) fn histogram() -> io::Result<Histogram<u64>> {
+    Histogram::new_with_bounds(LATENCY_MIN, LATENCY_MAX, 3).map_err(io::Error::other)
+}
+
+/// The value in the middle; zero of nothing.
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 fn micros(nanos: u64) -> f64 {
@@ -197,6 +277,24 @@ mod tests {
         let Arrived { distinct, lost, duplicates, disordered, strange, .. } = arrived;
         assert_eq!((distinct, lost, duplicates, disordered, strange), (3, 2, 1, 1, 1));
         assert!(!arrived.is_clean());
+    }
+
+    #[test]
+    fn several_are_clean_together_only_if_each_is() {
+        let mut payloads = Payloads::new(16);
+        let mut tally = |numbers: &[u64]| {
+            let mut tally = Tally::new(2, 1).unwrap();
+            numbers.iter().for_each(|&number| _ = tally.take(&payloads.make(number, 0)));
+            tally
+        };
+        let (mut whole, same, part) = (tally(&[0, 1]), tally(&[0, 1]), tally(&[1]));
+        whole.join(&same).unwrap();
+        assert_eq!((whole.finish().is_clean(), whole.finish().distinct), (true, 4));
+        whole.join(&part).unwrap();
+        assert_eq!((whole.finish().lost, whole.finish().distinct), (1, 5));
+        let mut both = same.finish();
+        both.join(part.finish());
+        assert_eq!((both.lost, both.distinct), (1, 3));
     }
 
     #[test]

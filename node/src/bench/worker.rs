@@ -99,9 +99,13 @@ impl Worker {
         let note = serde_json::from_str(&line).map_err(|_| said(line.trim().to_owned()))?;
         pick(note).map_err(|other| match other {
             Note::Failed(why) => said(why),
-            other @ (Note::Up(_) | Note::Reached | Note::Ready | Note::Arrived(_) | Note::Sent(_) | Note::Cpu(_)) => {
-                said(format!("{other:?}"))
-            }
+            other @ (Note::Up(_)
+            | Note::Reached
+            | Note::Ready
+            | Note::Arrived(_)
+            | Note::Sent(_)
+            | Note::Called(_)
+            | Note::Cpu(_)) => said(format!("{other:?}")),
         })
     }
 
@@ -112,6 +116,14 @@ impl Worker {
     pub fn reach(&mut self, name: &str) -> Result<(), WorkerError> {
         self.order(&Order::Reach(name.to_owned()))?;
         self.expect(|note| if note == Note::Reached { Ok(()) } else { Err(note) })
+    }
+
+    /// Waits until it is ready for what it was ordered to take.
+    ///
+    /// # Errors
+    /// [`WorkerError`].
+    pub fn ready(&mut self) -> Result<(), WorkerError> {
+        self.expect(|note| if note == Note::Ready { Ok(()) } else { Err(note) })
     }
 
     /// Asks for its processor time, in nanoseconds.

@@ -12,7 +12,12 @@ use bytes::{Bytes, BytesMut};
 use proto_core::{
     engine::{Engine, Turn},
     id::{ChannelId, Incarnation, NodeName, Token},
-    node::{ChannelEvent, Command, Config, Endpoint, Event, Input, Mailbox, Node, Output, Peer, Send},
+    node::{
+        CallCommand, CallEvent, ChannelEvent, Command, Config, Endpoint, Event, Input, Mailbox, Node, Output, Peer,
+        Send, TopicCommand, TopicEvent,
+    },
+    pubsub::{Pattern, Publish, Subscribe, Topic},
+    rpc::{Balance, Call, Entry, Mode, Reply, ServiceName, Target},
     secure::{Identity, Provider, Psk},
     time::Time,
 };
@@ -24,6 +29,9 @@ pub(crate) const RELAY: usize = 1;
 /// The last node of the line.
 pub(crate) const SUBSCRIBER: usize = 2;
 
+/// A topic of usual length.
+const TOPIC: &str = "region.12.device.4711.temperature";
+
 /// How the links are secured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Security {
@@ -33,12 +41,26 @@ pub(crate) enum Security {
     Channel(&'static dyn Provider),
 }
 
+/// What the publisher does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// It sends messages.
+    Messages {
+        /// It asks for every outcome.
+        report: bool,
+    },
+    /// It publishes to a topic that the subscriber has subscribed to.
+    Publications,
+    /// It calls a service that the subscriber serves.
+    Calls,
+}
+
 /// The line. All clocks show the same time.
 pub(crate) struct Line {
     seats: [Seat; 3],
     now: Time,
     security: Security,
-    message: Send,
+    command: Command,
 }
 
 struct Seat {
@@ -74,22 +96,25 @@ impl Step {
 }
 
 impl Line {
-    /// Three nodes that know each other, and a message of `payload` bytes. With `report`, the publisher asks for every
-    /// message's outcome.
-    pub(crate) fn new(security: Security, payload: usize, report: bool) -> Self {
+    /// Three nodes that know each other, and what each message, publication or call of `payload` bytes needs.
+    pub(crate) fn new(security: Security, payload: usize, work: Work) -> Self {
         let provider = match security {
             Security::Noise(provider) | Security::Channel(provider) => provider,
         };
-        let message = Send {
-            to: name(SUBSCRIBER).addr(),
-            to_client: None,
-            from_client: None,
-            payload: Bytes::from(vec![7; payload]),
-            deadline: Duration::from_secs(10),
-            report,
-        };
         let seats = [PUBLISHER, RELAY, SUBSCRIBER].map(|node| Seat::new(node, provider));
-        let mut line = Self { seats, now: Time::ZERO, security, message };
+        let command = command(work, Bytes::from(vec![7; payload]));
+        let mut line = Self { seats, now: Time::ZERO, security, command };
+        let offer = match work {
+            Work::Messages { .. } => None,
+            Work::Publications => {
+                let subscribe = Subscribe { credit: u32::MAX, ..Subscribe::new(Pattern::new(TOPIC).unwrap()) };
+                Some(Command::Topic(TopicCommand::Subscribe(Box::new(subscribe))))
+            }
+            Work::Calls => Some(Command::Call(CallCommand::Register(Box::new(Entry::new(service(), None))))),
+        };
+        if let Some(command) = offer {
+            line.tell(SUBSCRIBER, Input::Command { token: Token(0), command });
+        }
         for _ in 0..500 {
             line.now += Duration::from_millis(1);
             for node in [PUBLISHER, RELAY, SUBSCRIBER] {
@@ -120,10 +145,33 @@ impl Line {
     pub(crate) fn round<M>(&mut self, messages: u64, mut meter: impl FnMut() -> M) -> [(M, M); 5] {
         self.now += Duration::from_micros(50);
         for token in 0..messages {
-            let command = Command::Send(self.message.clone());
+            let command = self.command.clone();
             self.tell(PUBLISHER, Input::Command { token: Token(token), command });
         }
-        Step::ALL.map(|(_, node)| self.turn(node, &mut meter))
+        let readings = Step::ALL.map(|(_, node)| self.turn(node, &mut meter));
+        // The answers to what was answered.
+        for node in [RELAY, SUBSCRIBER] {
+            self.turn(node, &mut || ());
+        }
+        readings
+    }
+
+    /// Makes `calls` calls, and has each answered with what it carried. Returns what `meter` said before and after the
+    /// turns in which the caller calls, the provider has handlers run, and the provider answers.
+    pub(crate) fn calls<M>(&mut self, calls: u64, mut meter: impl FnMut() -> M) -> [(M, M); 3] {
+        self.now += Duration::from_micros(50);
+        for token in 0..calls {
+            let command = self.command.clone();
+            self.tell(PUBLISHER, Input::Command { token: Token(token), command });
+        }
+        let calling = self.turn(PUBLISHER, &mut meter);
+        self.turn(RELAY, &mut || ());
+        let invoking = self.turn(SUBSCRIBER, &mut meter);
+        let answering = self.turn(SUBSCRIBER, &mut meter);
+        for node in [RELAY, PUBLISHER, RELAY, SUBSCRIBER] {
+            self.turn(node, &mut || ());
+        }
+        [calling, invoking, answering]
     }
 
     /// One node handles what has arrived, until it has nothing to do; then its outputs are carried out.
@@ -133,18 +181,19 @@ impl Line {
         while engine.turn(self.now, outputs) == Turn::Again {}
         let after = meter();
         let mut outputs = core::mem::take(&mut self.seats[node].outputs);
-        let mut consumed = 0;
+        let mut consumed = None;
         for output in outputs.drain(..) {
             self.carry_out(node, output, &mut consumed);
         }
         self.seats[node].outputs = outputs;
-        if consumed > 0 {
-            self.tell(node, Input::Consumed { mailbox: Mailbox::Node, messages: consumed });
+        if let Some((mailbox, messages)) = consumed {
+            self.tell(node, Input::Consumed { mailbox, messages });
         }
         (before, after)
     }
 
-    fn carry_out(&mut self, node: usize, output: Output, consumed: &mut u32) {
+    fn carry_out(&mut self, node: usize, output: Output, consumed: &mut Option<(Mailbox, u32)>) {
+        let mut consume = |mailbox| consumed.get_or_insert((mailbox, 0)).1 += 1;
         match output {
             Output::Dial { dial, .. } => {
                 let exporter = match self.security {
@@ -166,7 +215,16 @@ impl Line {
             Output::Persist { ticket, .. } => self.tell(node, Input::Persisted { upto: ticket, durable: true }),
             Output::Event(Event::Message(_)) => {
                 self.seats[node].delivered += 1;
-                *consumed += 1;
+                consume(Mailbox::Node);
+            }
+            Output::Event(Event::Topic(TopicEvent::Publication { subscription, .. })) => {
+                self.seats[node].delivered += 1;
+                consume(Mailbox::Subscription(subscription));
+            }
+            Output::Event(Event::Call(CallEvent::Invoke(invocation))) => {
+                self.seats[node].delivered += 1;
+                let reply = CallCommand::Reply { invocation: invocation.id, reply: Reply::Done(invocation.payload) };
+                self.tell(node, Input::Command { token: Token(0), command: Command::Call(reply) });
             }
             Output::Event(Event::Done { .. }) => self.seats[node].answered += 1,
             Output::Event(_) => {}
@@ -191,6 +249,30 @@ impl Seat {
         let outputs = Vec::with_capacity(1_024);
         Self { engine: Engine::new(Node::new(config)), outputs, delivered: 0, answered: 0 }
     }
+}
+
+/// What the publisher's application asks for.
+fn command(work: Work, payload: Bytes) -> Command {
+    let deadline = Duration::from_secs(10);
+    match work {
+        Work::Messages { report } => {
+            let to = name(SUBSCRIBER).addr();
+            Command::Send(Send { to, to_client: None, from_client: None, payload, deadline, report })
+        }
+        Work::Publications => {
+            let publish = Publish { deadline, ..Publish::new(Topic::new(TOPIC).unwrap(), payload) };
+            Command::Topic(TopicCommand::Publish(Box::new(publish)))
+        }
+        Work::Calls => {
+            let (to, mode) = (Target::Balanced(Balance::Nearest), Mode::Unary { key: None });
+            let call = Call { service: service(), to, from_client: None, payload, deadline, mode };
+            Command::Call(CallCommand::Call(Box::new(call)))
+        }
+    }
+}
+
+fn service() -> ServiceName {
+    ServiceName::new("echo").unwrap()
 }
 
 fn name(node: usize) -> NodeName {

@@ -67,7 +67,7 @@ impl Arrivals {
 
     /// Takes in a message from another node.
     pub(super) fn arrived(&mut self, env: &mut Env<'_>, place: &Place, heading: Heading<'_>, body: Bytes) {
-        if !is_sound(env, place, heading) {
+        if !is_sound(env, place, &heading) {
             env.probe.count(Counter::DroppedMalformed);
             return;
         }
@@ -237,7 +237,7 @@ impl Arrivals {
 }
 
 /// Whether a header can come from a node that keeps the protocol.
-fn is_sound(env: &Env<'_>, place: &Place, heading: Heading<'_>) -> bool {
+fn is_sound(env: &Env<'_>, place: &Place, heading: &Heading<'_>) -> bool {
     let (seq, behind) = (place.seq.0, u64::from(place.behind));
     let from_somebody = match heading {
         Heading::Clients { to: _, from } => from.len() <= CLIENT_NAME_MAX,

@@ -88,12 +88,12 @@ impl From<&v1::Parcel> for Place {
 }
 
 /// What a message says beside its payload, as it arrives.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) enum Heading<'a> {
     /// The clients at both ends; empty: the node itself.
     Clients { to: &'a str, from: &'a str },
     /// A machine's part of the header.
-    Machine(&'a Bytes),
+    Machine(Bytes),
 }
 
 /// The same, to keep.
@@ -104,11 +104,11 @@ pub(super) enum Label {
 }
 
 impl Heading<'_> {
-    pub(super) fn to_label(self) -> Label {
+    pub(super) fn into_label(self) -> Label {
         let owned = |client: &str| (!client.is_empty()).then(|| Arc::from(client));
         match self {
             Heading::Clients { to, from } => Label::Clients { to: owned(to), from: owned(from) },
-            Heading::Machine(head) => Label::Machine(Bytes::copy_from_slice(head)),
+            Heading::Machine(head) => Label::Machine(Bytes::copy_from_slice(&head)),
         }
     }
 }
@@ -119,7 +119,7 @@ impl Label {
             Self::Clients { to, from } => {
                 Heading::Clients { to: to.as_deref().unwrap_or_default(), from: from.as_deref().unwrap_or_default() }
             }
-            Self::Machine(head) => Heading::Machine(head),
+            Self::Machine(head) => Heading::Machine(head.clone()),
         }
     }
 }
@@ -200,7 +200,6 @@ impl Env<'_> {
                 });
             }
             Heading::Machine(head) => {
-                let head = head.clone();
                 emplace(self.fx, || Effect::Received { from, incarnation, seq, head, body: payload });
             }
         }

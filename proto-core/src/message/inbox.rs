@@ -66,7 +66,7 @@ impl Inbox {
     }
 
     /// Takes a place for a message, if the application wants it and has room.
-    pub(super) fn admit(&mut self, now: Time, heading: Heading<'_>, len: usize) -> Admission {
+    pub(super) fn admit(&mut self, now: Time, heading: &Heading<'_>, len: usize) -> Admission {
         if self.draining {
             return Admission::Refused(RefusalCode::ShuttingDown);
         }

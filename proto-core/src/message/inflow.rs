@@ -142,7 +142,7 @@ impl Inflow {
         }
         // The one whose turn it is needs no room to wait in; it may be what all that holds the room waits for.
         if seq == self.next && served == Served::Missing {
-            match inbox.admit(env.now, heading, body.len()) {
+            match inbox.admit(env.now, &heading, body.len()) {
                 Admission::Full => self.keep(env, inbox, seq, heading, body),
                 Admission::Taken(client) => {
                     self.take_front(inbox);
@@ -164,7 +164,7 @@ impl Inflow {
         loop {
             match self.early.front() {
                 Some(Some(arrived)) => {
-                    match inbox.admit(env.now, arrived.label.heading(), arrived.payload.len()) {
+                    match inbox.admit(env.now, &arrived.label.heading(), arrived.payload.len()) {
                         Admission::Full => return Served::Full,
                         Admission::Taken(client) => {
                             if let Some(arrived) = self.take_front(inbox) {
@@ -293,7 +293,7 @@ impl Inflow {
             self.early.resize_with(index + 1, || None);
         }
         let payload = if body.len() <= COPY_MAX { Bytes::copy_from_slice(&body) } else { body };
-        self.early[index] = Some(Arrived { payload, label: heading.to_label() });
+        self.early[index] = Some(Arrived { payload, label: heading.into_label() });
     }
 
     /// Takes the first slot away. `next` is the caller's to move.

@@ -83,7 +83,7 @@ impl Local {
     }
 
     fn try_settle(&mut self, env: &mut Env<'_>, inbox: &mut Inbox, parcel: &Parcel) -> Served {
-        match inbox.admit(env.now, parcel.label.heading(), parcel.payload.len()) {
+        match inbox.admit(env.now, &parcel.label.heading(), parcel.payload.len()) {
             Admission::Full => return Served::Full,
             Admission::Refused(code) => {
                 env.settle(parcel.report, env.me.addr, Outcome::Rejected(refused(code, parcel.payload.len())))

@@ -170,7 +170,7 @@ impl Messages {
                 }
             }
             Event::Parcel { place, head, body } => {
-                arrivals.arrived(&mut env, &place, Heading::Machine(&head), body);
+                arrivals.arrived(&mut env, &place, Heading::Machine(head), body);
                 if !arrivals.is_empty() {
                     self.sweep_at.get_or_insert(now + FLOW_SWEEP);
                 }

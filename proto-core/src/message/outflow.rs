@@ -24,6 +24,7 @@ use super::{
     view::{Backlog, OutflowView},
 };
 use crate::{
+    collections::emplace,
     error::Rejected,
     id::{Incarnation, NodeAddr, Seq},
     limits::{FLOW_FLIGHT_BYTES, FLOW_IDLE, FLOW_QUEUE_BYTES, FLOW_QUEUE_MESSAGES, FLOW_WINDOW, REFUSALS_PER_ACK},
@@ -138,7 +139,7 @@ impl Outflow {
         self.rto.forgive();
         self.retry_at = None;
         if !self.flight.is_empty() {
-            self.send_again(env);
+            self.send_again(env, false);
         }
         self.pump(env);
         self.arm(env.now);
@@ -146,11 +147,11 @@ impl Outflow {
 
     /// The way to the receiver is another now. If the old one was silent, that says nothing of this one.
     pub(super) fn rerouted(&mut self, env: &mut Env<'_>) {
-        if self.rto.is_backed_off() && self.reachable && self.window > 0 {
+        if self.rto.is_silent() && self.reachable && self.window > 0 {
             self.rto.forgive();
             self.retry_at = None;
             if !self.flight.is_empty() {
-                self.send_again(env);
+                self.send_again(env, false);
             }
             self.pump(env);
             self.arm(env.now);
@@ -181,8 +182,11 @@ impl Outflow {
         if let Some(sent) = newest.filter(|_| !was_closed) {
             self.rto.sample(env.now - sent);
         }
-        if settled > 0 || (was_closed && ack.window > 0) {
+        if was_closed && ack.window > 0 {
             self.rto.forgive();
+        }
+        if settled > 0 || (was_closed && ack.window > 0) {
+            self.rto.heard();
             self.retry_at = None;
             self.pace.acked(settled);
         }
@@ -370,6 +374,7 @@ impl Outflow {
     /// Nothing was heard for the time of a round trip and more.
     fn retry(&mut self, env: &mut Env<'_>) {
         self.retry_at = None;
+        let again = self.rto.is_silent();
         self.rto.back_off();
         if self.flight.is_empty() {
             // The window is closed and its opening may have been lost: one message asks for it.
@@ -379,15 +384,15 @@ impl Outflow {
         } else if self.window == 0 {
             self.transmit_again(env, self.flight.first());
         } else {
-            self.send_again(env);
+            self.send_again(env, again);
         }
     }
 
-    /// Takes everything in flight for lost: sends the front, and leaves the rest to [`Outflow::pump`]. The front goes out
+    /// Takes everything in flight for lost, perhaps not for the first time: sends the front, and leaves the rest to [`Outflow::pump`]. The front goes out
     /// even if the receiver holds it, because it carries the news of what was given up before it.
-    fn send_again(&mut self, env: &mut Env<'_>) {
+    fn send_again(&mut self, env: &mut Env<'_>, again: bool) {
         let front = self.flight.first();
-        self.pace.silent(self.flight.end());
+        self.pace.silent(self.flight.end(), again);
         self.lost = self.flight.end();
         self.resend = front + 1;
         self.transmit_again(env, front);
@@ -470,7 +475,7 @@ impl Outflow {
         match (&parcel.label, env.me.port) {
             (Label::Machine(head), Some(Port::Topics)) => {
                 let to = v1::CastTo { node: self.to, incarnation: dst_incarnation, seq, behind };
-                env.fx.push(Effect::Cast { to, head: head.clone(), body: payload });
+                emplace(env.fx, || Effect::Cast { to, head: head.clone(), body: payload });
             }
             (Label::Machine(head), port) => {
                 let port = port.unwrap_or(Port::Directory);

@@ -1,9 +1,9 @@
 //! How many messages a flow may have in flight: additive increase, multiplicative decrease (RFC 5681, counted in messages).
 //!
 //! A link's lane drops its oldest frames when it is full, so senders that share one must slow down when they lose some.
-//! Constant memory; the window stays between [`PACE_MIN`] and [`FLOW_WINDOW`].
+//! Constant memory; the window stays between [`PACE_LEAST`] and [`FLOW_WINDOW`].
 
-use crate::limits::{FLOW_WINDOW, PACE_INITIAL, PACE_MIN};
+use crate::limits::{FLOW_WINDOW, PACE_INITIAL, PACE_LEAST, PACE_MIN};
 
 /// The congestion window of one flow.
 #[derive(Clone, Debug)]
@@ -50,11 +50,13 @@ impl Pace {
         }
     }
 
-    /// Nothing was heard for a whole timeout.
-    pub(super) fn silent(&mut self, end: u64) {
+    /// Nothing was heard for a whole timeout, perhaps not the first.
+    pub(super) fn silent(&mut self, end: u64, again: bool) {
         self.recovery = end;
-        self.threshold = (self.window / 2).max(PACE_MIN as u64);
-        self.window = PACE_MIN as u64;
+        if !again {
+            self.threshold = (self.window / 2).max(PACE_MIN as u64);
+        }
+        self.window = if again { PACE_LEAST } else { PACE_MIN } as u64;
     }
 }
 
@@ -90,8 +92,10 @@ mod tests {
         let mut pace = Pace::new();
         pace.acked(100_000);
         assert_eq!(pace.window(), 4_096);
-        pace.silent(5);
+        pace.silent(5, false);
         assert_eq!(pace.window(), 64);
+        pace.silent(5, true);
+        assert_eq!(pace.window(), 4);
         pace.acked(100_000);
         assert_eq!(pace.window(), 2_048);
     }

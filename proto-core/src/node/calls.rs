@@ -12,8 +12,8 @@ use crate::{
     error::Rejected,
     id::{Incarnation, NodeAddr, Token},
     probe::Counter,
-    rpc::{self, Call, CallId, Entry, Invocation, InvocationId, Reply, ServiceName, Stop},
-    wire::{self, v1::Port},
+    rpc::{self, Call, CallId, Entry, Invocation, InvocationId, Reply, Room, ServiceName, Stop},
+    wire::{self, Head, v1::Port},
 };
 
 /// What an application asks of the calls.
@@ -67,10 +67,12 @@ pub enum CallEvent {
         /// Why.
         why: Stop,
     },
-    /// The caller of a streaming reply has room again.
+    /// The caller of a streaming reply has more room.
     Writable {
         /// The call that is answered.
         invocation: InvocationId,
+        /// The room, in all. A handler that keeps to it need not wait to hear that an item was taken.
+        room: Room,
     },
     /// An item of a streaming reply.
     Item {
@@ -152,17 +154,17 @@ impl Node {
     fn on_call_effect(&mut self, effect: rpc::Effect) {
         match effect {
             rpc::Effect::Send { to, id, header, body, deadline } => {
-                let content = (Bytes::copy_from_slice(&header), body);
-                let Self { ports, probe, last_now, .. } = self;
                 // What takes no time at all is not refused for it.
                 let deadline = deadline.max(Duration::from_nanos(1));
-                ports.post(Port::Calls, *last_now, probe, to, id, content, deadline);
+                self.say(to, id, header, body, deadline);
             }
             rpc::Effect::Invoke(invocation) => self.tell(Event::Call(CallEvent::Invoke(Box::new(invocation)))),
             rpc::Effect::CancelInvocation { invocation, why } => {
                 self.tell(Event::Call(CallEvent::Stop { invocation, why }));
             }
-            rpc::Effect::Writable { invocation } => self.tell(Event::Call(CallEvent::Writable { invocation })),
+            rpc::Effect::Writable { invocation, room } => {
+                self.tell(Event::Call(CallEvent::Writable { invocation, room }));
+            }
             rpc::Effect::Item { token, call: _, payload } => {
                 self.tell(Event::Call(CallEvent::Item { call: token, payload }));
             }
@@ -174,6 +176,19 @@ impl Node {
                 let place = self.offers.set_service(entry, present);
                 self.tell_directory(directory::Event::Changed { place });
             }
+        }
+    }
+
+    /// Hands to the flow what the calls have to say, or back to them what it does not take.
+    fn say(&mut self, to: NodeAddr, id: Option<u64>, header: Head, body: Bytes, deadline: Duration) {
+        if id.is_none() && self.calls.is_holding(to) {
+            return self.tell_calls(rpc::Event::NotTaken { to, header, body, deadline });
+        }
+        let Self { ports, heads, probe, last_now, .. } = self;
+        let content = (heads.join(&[&header]), body.clone());
+        let taken = ports.post(Port::Calls, *last_now, probe, to, id, content, deadline);
+        if id.is_none() && taken == Err(Rejected::Busy) {
+            self.tell_calls(rpc::Event::NotTaken { to, header, body, deadline });
         }
     }
 

@@ -3,8 +3,6 @@
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use bytes::Bytes;
-
 use super::{Answer, Node};
 use crate::{
     cx::Cx,
@@ -81,9 +79,10 @@ impl Node {
         for effect in effects.drain(..) {
             match effect {
                 directory::Effect::Send { to, id, head, body } => {
-                    let content = (Bytes::copy_from_slice(&head), body);
-                    let Self { ports, probe, last_now, .. } = self;
-                    ports.post(Port::Directory, *last_now, probe, to, Some(id), content, OFFER_DEADLINE);
+                    let Self { ports, heads, probe, last_now, .. } = self;
+                    let content = (heads.join(&[&head]), body);
+                    // What is not taken is told as its outcome.
+                    ports.post(Port::Directory, *last_now, probe, to, Some(id), content, OFFER_DEADLINE).ok();
                 }
                 directory::Effect::Told { from, offers } => self.take_offers(from, &offers),
                 directory::Effect::Forget { node } => {

@@ -11,7 +11,7 @@ pub(super) enum Drain {
     /// Not asked for.
     #[default]
     Running,
-    /// Waits for messages that are not answered yet, until `deadline`; looks again at `next`.
+    /// Waits for messages, calls and publications that are not answered yet, until `deadline`; looks again at `next`.
     Finishing {
         /// Who asked.
         token: Token,
@@ -75,7 +75,7 @@ impl Node {
             Drain::Running | Drain::Over => {}
             Drain::Finishing { token, deadline, .. } => {
                 let unanswered = self.messages.unanswered();
-                let busy = unanswered > 0 || !self.calls.is_idle();
+                let busy = unanswered > 0 || !self.calls.is_idle() || self.ports.has_to_say();
                 if busy && now < deadline {
                     let next = deadline.min(now + LOOK_EVERY);
                     self.drain = Drain::Finishing { token, deadline, next };

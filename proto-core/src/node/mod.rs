@@ -13,6 +13,7 @@ mod config;
 mod directory;
 mod dispatch;
 mod drain;
+mod heads;
 mod input;
 mod mailbox;
 mod offers;
@@ -71,6 +72,7 @@ pub struct Node {
     messages: Messages,
     traces: Traces,
     ports: ports::Ports,
+    heads: heads::Heads,
     directory: Directory,
     offers: offers::Book,
     waiting: directory::Waiting,
@@ -162,6 +164,7 @@ impl Node {
             messages: Messages::new(&config),
             traces: Traces::new(),
             ports: ports::Ports::new(&config, &root),
+            heads: heads::Heads::default(),
             directory: Directory::new(),
             offers: offers::Book::default(),
             waiting: directory::Waiting::default(),

@@ -11,7 +11,7 @@ use super::Node;
 use crate::{
     cx::Cx,
     directory,
-    error::{DropReason, Violation},
+    error::{DropReason, Rejected, Violation},
     id::{Incarnation, NodeAddr},
     limits::{CAST_HEAD_MAX, CAST_NODES_MAX},
     link::{Lane, LinkId},
@@ -42,6 +42,12 @@ struct Flows {
 
 /// Receivers of one content, as long as they are gathered.
 type Receivers = SmallVec<[CastTo; 4]>;
+
+/// One content on its way to several nodes.
+struct Content<'a> {
+    head: &'a [u8],
+    body: Bytes,
+}
 
 impl Ports {
     /// No flows yet.
@@ -86,6 +92,13 @@ impl Ports {
         self.all.get(port as usize).into_iter().flat_map(|flows| flows.messages.outflows())
     }
 
+    /// Whether something that topics or calls have to say waits for a node within reach, or for its answer. What this node
+    /// offers is of no use any more to whom it was not told before it goes.
+    pub(super) fn has_to_say(&self) -> bool {
+        let mut flows = [Port::Calls, Port::Topics].into_iter().flat_map(|port| self.outflows(port));
+        flows.any(|flow| flow.reachable && flow.waiting + flow.in_flight > 0)
+    }
+
     /// Whether nothing is to be handed on.
     #[inline]
     pub(super) fn is_settled(&self) -> bool {
@@ -93,6 +106,9 @@ impl Ports {
     }
 
     /// Sends a parcel. With an `id` its outcome comes as [`message::Effect::Settled`], also if it was not taken.
+    ///
+    /// # Errors
+    /// [`Rejected`]: it was not taken.
     pub(super) fn post(
         &mut self,
         port: Port,
@@ -102,13 +118,14 @@ impl Ports {
         id: Option<u64>,
         content: (Bytes, Bytes),
         deadline: Duration,
-    ) {
-        let Some(Flows { messages, rng, fx, .. }) = self.all.get_mut(port as usize) else { return };
+    ) -> Result<(), Rejected> {
+        let Some(Flows { messages, rng, fx, .. }) = self.all.get_mut(port as usize) else { return Ok(()) };
         let (head, body) = content;
         let posted = messages.post(&mut Cx { now, rng, probe }, to, id, head, body, deadline, fx);
         if let (Err(why), Some(id)) = (posted, id) {
             fx.push(message::Effect::Settled { id, node: to, outcome: Outcome::Rejected(why) });
         }
+        posted
     }
 }
 
@@ -146,12 +163,22 @@ impl Node {
     pub(super) fn take_cast(&mut self, link: LinkId, frame: Encoded) -> Result<(), Violation> {
         let (cast, head, body) = frame.into_cast()?;
         let (src, src_incarnation) = (cast.transit.src, cast.src_incarnation);
+        let own = |to: CastTo| {
+            let CastTo { node: _, incarnation, seq, behind } = to;
+            Place { src, src_incarnation, dst_incarnation: incarnation, seq, behind }
+        };
+        // The usual one is for this node alone.
+        if let [to] = cast.to[..]
+            && to.node == self.addr
+        {
+            let event = message::Event::Parcel { place: own(to), head, body };
+            self.ports.tell(Port::Topics, self.last_now, &mut self.probe, event);
+            return Ok(());
+        }
         let mut others = Receivers::new();
         for to in cast.to {
             if to.node == self.addr {
-                let CastTo { node: _, incarnation, seq, behind } = to;
-                let place = Place { src, src_incarnation, dst_incarnation: incarnation, seq, behind };
-                let event = message::Event::Parcel { place, head: head.clone(), body: body.clone() };
+                let event = message::Event::Parcel { place: own(to), head: head.clone(), body: body.clone() };
                 self.ports.tell(Port::Topics, self.last_now, &mut self.probe, event);
             } else if others.len() < CAST_NODES_MAX {
                 others.push(to);
@@ -163,7 +190,7 @@ impl Node {
         match cast.transit.hops_left.min(self.max_hops).checked_sub(1) {
             Some(hops_left) => {
                 let source = Source { node: src, incarnation: src_incarnation, hops_left, from: Some(link) };
-                self.spread(&source, &others, &head, &body);
+                self.spread(&source, &others, Content { head: &head, body });
             }
             None => others.iter().for_each(|_| self.count_drop(DropReason::HopLimit)),
         }
@@ -171,20 +198,20 @@ impl Node {
     }
 
     fn settle_port(&mut self, port: Port, effects: &mut Vec<message::Effect>) {
-        let mut gathered: Option<(Bytes, Bytes, Receivers)> = None;
-        for effect in effects.drain(..) {
+        let mut effects = effects.drain(..);
+        while let Some(effect) = effects.next() {
             match effect {
                 // The flows try again by themselves.
                 message::Effect::Forward { dst, flow, frame } => drop(self.originate(dst, flow, frame)),
-                message::Effect::Cast { to, head, body } => match &mut gathered {
-                    Some((same, payload, receivers)) if is_same(same, &head) && is_same(payload, &body) => {
+                message::Effect::Cast { to, head, body } => {
+                    let mut receivers = Receivers::from_slice(&[to]);
+                    while effects.as_slice().first().is_some_and(|next| is_cast_of(next, &head, &body))
+                        && let Some(message::Effect::Cast { to, .. }) = effects.next()
+                    {
                         receivers.push(to);
                     }
-                    Some(_) | None => {
-                        let before = gathered.replace((head, body, SmallVec::from_slice(&[to])));
-                        self.spread_own(before);
-                    }
-                },
+                    self.spread(&self.as_source(), &receivers, Content { head: &head, body });
+                }
                 message::Effect::Received { from, incarnation, seq: _, head, body } => {
                     self.received(port, from, incarnation, head, body);
                 }
@@ -193,7 +220,6 @@ impl Node {
                 message::Effect::Deliver(_) | message::Effect::Done { .. } => {}
             }
         }
-        self.spread_own(gathered);
     }
 
     /// A parcel is handed to the machine whose it is.
@@ -215,18 +241,24 @@ impl Node {
         }
     }
 
-    fn spread_own(&mut self, gathered: Option<(Bytes, Bytes, Receivers)>) {
-        let Some((head, body, receivers)) = gathered else { return };
+    /// This node, as the source of what it sends to several.
+    const fn as_source(&self) -> Source {
         let hops_left = self.max_hops.saturating_sub(1);
-        let source = Source { node: self.addr, incarnation: self.incarnation, hops_left, from: None };
-        self.spread(&source, &receivers, &head, &body);
+        Source { node: self.addr, incarnation: self.incarnation, hops_left, from: None }
     }
 
     /// Sends one content towards several nodes: one frame for each link that leads to some of them.
-    fn spread(&mut self, source: &Source, receivers: &[CastTo], head: &[u8], body: &Bytes) {
+    fn spread(&mut self, source: &Source, receivers: &[CastTo], content: Content<'_>) {
+        if let [to] = receivers {
+            match self.way(source, to) {
+                Ok(next) => self.send_cast(source, next, receivers, content),
+                Err(why) => self.count_drop(why),
+            }
+            return;
+        }
         let mut ways: SmallVec<[(LinkId, Receivers); 4]> = SmallVec::new();
         for to in receivers {
-            match self.router.next_hop(to.node, path_between(source.node, to.node), source.from) {
+            match self.way(source, to) {
                 Err(why) => self.count_drop(why),
                 Ok(next) => match ways.iter_mut().find(|(link, _)| *link == next) {
                     Some((_, together)) => together.push(*to),
@@ -235,36 +267,33 @@ impl Node {
             }
         }
         // A header that leaves no room for many receivers goes to each alone.
-        let at_once = if head.len() > CAST_HEAD_MAX { 1 } else { CAST_NODES_MAX };
+        let at_once = if content.head.len() > CAST_HEAD_MAX { 1 } else { CAST_NODES_MAX };
         for (next, together) in ways {
             for some in together.chunks(at_once) {
-                let sent = self.send_cast(source, next, some, head, body.clone());
-                match (sent, source.from) {
-                    (Err(why), _) => some.iter().for_each(|_| self.count_drop(why)),
-                    (Ok(()), Some(_)) => self.probe.count(Counter::Forwarded),
-                    (Ok(()), None) => {}
-                }
+                self.send_cast(source, next, some, Content { head: content.head, body: content.body.clone() });
             }
         }
     }
 
-    fn send_cast(
-        &mut self,
-        source: &Source,
-        next: LinkId,
-        to: &[CastTo],
-        head: &[u8],
-        body: Bytes,
-    ) -> Result<(), DropReason> {
+    /// The link towards one receiver.
+    fn way(&self, source: &Source, to: &CastTo) -> Result<LinkId, DropReason> {
+        self.router.next_hop(to.node, path_between(source.node, to.node), source.from)
+    }
+
+    fn send_cast(&mut self, source: &Source, next: LinkId, to: &[CastTo], content: Content<'_>) {
         let (dst, flow) = match to {
             [one] => (one.node, path_between(source.node, one.node)),
             _ => (NodeAddr::MANY, 0),
         };
         let transit = v1::Transit { hops_left: source.hops_left, dst, src: source.node, flow };
-        let header = v1::Cast { transit, src_incarnation: source.incarnation, to: SmallVec::from_slice(to) };
         let Self { links, rngs, probe, last_now, .. } = self;
         let mut cx = Cx { now: *last_now, rng: &mut rngs.links, probe };
-        links.send(&mut cx, next, Lane::Data, Frame::cast(&header, head, body))
+        let frame = Frame::cast(&transit, source.incarnation, to, content.head, content.body);
+        match (links.send(&mut cx, next, Lane::Data, frame), source.from) {
+            (Err(why), _) => to.iter().for_each(|_| self.count_drop(why)),
+            (Ok(()), Some(_)) => self.probe.count(Counter::Forwarded),
+            (Ok(()), None) => {}
+        }
     }
 }
 
@@ -276,7 +305,8 @@ struct Source {
     from: Option<LinkId>,
 }
 
-/// Whether two contents are one, handed out several times.
-fn is_same(a: &Bytes, b: &Bytes) -> bool {
-    a.as_ptr() == b.as_ptr() && a.len() == b.len()
+/// Whether this sends the same content, handed out several times.
+fn is_cast_of(effect: &message::Effect, head: &Bytes, body: &Bytes) -> bool {
+    let is_same = |a: &Bytes, b: &Bytes| a.as_ptr() == b.as_ptr() && a.len() == b.len();
+    matches!(effect, message::Effect::Cast { to: _, head: h, body: b } if is_same(h, head) && is_same(b, body))
 }

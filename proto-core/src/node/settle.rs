@@ -9,6 +9,7 @@ use crate::{
     link::{self, Lane, LinkId},
     message,
     probe::Counter,
+    pubsub,
     route::{self, trace},
     rpc,
     secure::PinChange,
@@ -60,9 +61,11 @@ impl Node {
     }
 
     pub(super) fn wake_machines(&mut self) {
-        let Self { router, messages, traces, ports, topics, calls, rngs, probe, fx, last_now, .. } = self;
+        self.ports.handle_timeout(self.last_now, &mut self.probe);
+        // Handed on first: a deadline of a call or a publication then knows whether it ever left.
+        self.settle_ports();
+        let Self { router, messages, traces, topics, calls, rngs, probe, fx, last_now, .. } = self;
         let now = *last_now;
-        ports.handle_timeout(now, probe);
         topics.handle_timeout(&mut Cx { now, rng: &mut rngs.topics, probe }, &mut fx.topics);
         calls.handle_timeout(&mut Cx { now, rng: &mut rngs.calls, probe }, &mut fx.calls);
         router.handle_timeout(&mut Cx { now, rng: &mut rngs.router, probe }, &mut fx.router);
@@ -145,6 +148,7 @@ impl Node {
                 self.tell(Event::Reachable { node, incarnation });
                 self.tell_flows(&message::Event::Reachable { node: addr, incarnation });
                 self.tell_directory(directory::Event::Reachable { node: addr, incarnation });
+                self.tell_topics(pubsub::Event::Reachable { node: addr, incarnation });
                 let cost = self.router.cost(addr).unwrap_or(u32::MAX);
                 self.tell_calls(rpc::Event::Reachable { node: addr, incarnation, cost });
             }
@@ -157,6 +161,7 @@ impl Node {
                 self.tell(Event::Unreachable { node });
                 self.tell_flows(&message::Event::Unreachable { node: addr });
                 self.tell_directory(directory::Event::Unreachable { node: addr });
+                self.tell_topics(pubsub::Event::Unreachable { node: addr });
                 self.tell_calls(rpc::Event::Unreachable { node: addr });
             }
             route::Effect::Found { token, found } => self.answer(token, Answer::Found(found)),

@@ -1,6 +1,6 @@
 //! Topics: what an application asks for and is told, and what travels for it.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -74,6 +74,10 @@ pub enum TopicEvent {
     },
 }
 
+/// The low bits of a parcel's number are the part of the publication, the rest is the publication's number: that lasts for
+/// eight years at a million publications a second.
+const PART_BITS: u32 = u16::BITS;
+const PART_MASK: u64 = (1 << PART_BITS) - 1;
 /// The first byte of a parcel's header on this port.
 const PUBLICATION: u8 = 0;
 /// Likewise.
@@ -109,7 +113,11 @@ impl Node {
     pub(super) fn take_topics(&mut self, from: NodeAddr, incarnation: Incarnation, head: &Bytes, body: Bytes) {
         let taken = match head.split_first() {
             Some((&PUBLICATION, rest)) => v1::Publication::split_from(rest).and_then(|(header, rest)| {
-                let groups: SmallVec<[&str; 2]> = wire::decode(rest).ok()?;
+                let groups: SmallVec<[&str; 2]> = match rest {
+                    // None, as usual.
+                    [0] => SmallVec::new(),
+                    _ => wire::decode(rest).ok()?,
+                };
                 self.tell_topics(pubsub::Event::Arrived { from, incarnation, header, groups, body });
                 Some(())
             }),
@@ -124,9 +132,10 @@ impl Node {
     }
 
     /// What became of a publication on its way to one node.
-    pub(super) fn publication_settled(&mut self, seq: u64, node: NodeAddr, outcome: Outcome) {
-        if outcome != Outcome::Delivered {
-            self.tell_topics(pubsub::Event::Outcome { seq: Seq(seq), node, outcome });
+    pub(super) fn publication_settled(&mut self, id: u64, node: NodeAddr, outcome: Outcome) {
+        if outcome != Outcome::Delivered || self.topics.awaits_receipts() {
+            let (seq, part) = (Seq(id >> PART_BITS), u16::try_from(id & PART_MASK).unwrap_or_default());
+            self.tell_topics(pubsub::Event::Outcome { seq, part, node, outcome });
         }
     }
 
@@ -147,20 +156,18 @@ impl Node {
                 let place = self.offers.set_interest(pattern, group, members);
                 self.tell_directory(directory::Event::Changed { place });
             }
-            pubsub::Effect::Forward { seq, to, header, body, deadline } => {
-                let mut head = Vec::with_capacity(1 + header.len() + 1);
-                head.push(PUBLICATION);
-                head.extend_from_slice(&header);
-                self.forward_publication(seq, &to, &head, &body, deadline - self.last_now);
+            pubsub::Effect::Forward { seq, part, to, header, body, deadline } => {
+                let id = seq.0 << PART_BITS | u64::from(part);
+                self.forward_publication(id, &to, &header, body, deadline - self.last_now);
             }
             pubsub::Effect::Receipt { to, incarnation, seq, subscriptions, vacant } => {
                 let vacant = vacant.iter().map(Group::as_str).collect();
                 let receipt = v1::Receipt { incarnation, seq, subscriptions, vacant };
-                let mut head = Vec::from([RECEIPT]);
-                head.extend_from_slice(&wire::encode(&receipt));
-                let content = (Bytes::from(head), Bytes::new());
-                let Self { ports, probe, last_now, .. } = self;
-                ports.post(Port::Topics, *last_now, probe, to, None, content, crate::limits::MESSAGE_DEADLINE);
+                let Self { ports, heads, probe, last_now, .. } = self;
+                let content = (heads.join(&[&[RECEIPT], &wire::encode(&receipt)]), Bytes::new());
+                let deadline = crate::limits::MESSAGE_DEADLINE;
+                // Without room for it the publisher hears nothing before its own deadline, as if it were lost on its way.
+                ports.post(Port::Topics, *last_now, probe, to, None, content, deadline).ok();
             }
             pubsub::Effect::Deliver { subscription, publication } => {
                 self.tell(Event::Topic(TopicEvent::Publication { subscription, publication }));
@@ -181,22 +188,30 @@ impl Node {
     /// Sends a publication. Those that get it as it is share one content; where groups are meant, the header says which.
     fn forward_publication(
         &mut self,
-        seq: Seq,
+        id: u64,
         to: &[Destination],
-        head: &[u8],
-        body: &Bytes,
+        header: &[u8],
+        body: Bytes,
         deadline: core::time::Duration,
     ) {
-        let with_groups = |groups: &[Group]| {
-            let groups: SmallVec<[&str; 2]> = groups.iter().map(Group::as_str).collect();
-            Bytes::from([head, &wire::encode(&groups)].concat())
+        let Self { ports, heads, probe, last_now, .. } = self;
+        let mut post = |node, head, body| {
+            // What is not taken is told as its outcome.
+            ports.post(Port::Topics, *last_now, probe, node, Some(id), (head, body), deadline).ok();
         };
-        let plain = with_groups(&[]);
-        for destination in to {
-            let head = if destination.groups.is_empty() { plain.clone() } else { with_groups(&destination.groups) };
-            let Self { ports, probe, last_now, .. } = self;
-            let content = (head, body.clone());
-            ports.post(Port::Topics, *last_now, probe, destination.node, Some(seq.0), content, deadline);
+        // No groups are meant.
+        let plain = heads.join(&[&[PUBLICATION], header, &[0]]);
+        let Some((last, others)) = to.split_last() else { return };
+        let mut head_for = |destination: &Destination| {
+            if destination.groups.is_empty() {
+                return plain.clone();
+            }
+            let groups: SmallVec<[&str; 2]> = destination.groups.iter().map(Group::as_str).collect();
+            heads.join(&[&[PUBLICATION], header, &wire::encode(&groups)])
+        };
+        for destination in others {
+            post(destination.node, head_for(destination), body.clone());
         }
+        post(last.node, head_for(last), body);
     }
 }

@@ -63,7 +63,8 @@ pub(super) struct Replay {
     pub(super) publications: Vec<Arc<Publication>>,
     /// How many were asked for by position and are gone.
     pub(super) missing: u64,
-    /// A position was of another life, or of a topic of which nothing is known: what is gone cannot be counted.
+    /// A position was of another life, or of a topic of which nothing is known, or was forgotten in between: what is gone
+    /// cannot be counted.
     pub(super) unknown: bool,
 }
 
@@ -91,6 +92,8 @@ struct Ring {
     topic: Topic,
     rule: usize,
     kept: VecDeque<Kept>,
+    /// The number of its first publication: of what the topic had before it was forgotten, nothing is known.
+    begin: u64,
     next: u64,
     bytes: usize,
     used_at: u64,
@@ -212,7 +215,8 @@ impl History {
         match known {
             Some(position) if position.epoch == self.epoch && position.seq.0 < ring.next => {
                 let next = position.seq.0 + 1;
-                replay.missing += first.saturating_sub(next);
+                replay.unknown |= next < ring.begin;
+                replay.missing += first.saturating_sub(next.max(ring.begin));
                 usize::try_from(next.saturating_sub(first)).unwrap_or(count)
             }
             Some(_) => {
@@ -220,7 +224,8 @@ impl History {
                 0
             }
             None => {
-                replay.missing += first.saturating_sub(1);
+                replay.unknown |= ring.begin > 1;
+                replay.missing += first.saturating_sub(ring.begin);
                 0
             }
         }
@@ -234,6 +239,7 @@ impl History {
             topic: topic.clone(),
             rule,
             kept: VecDeque::new(),
+            begin: self.used + 1,
             next: self.used + 1,
             bytes: 0,
             used_at: self.arrivals,

@@ -14,7 +14,11 @@
 //! travel, says so, and the next one is tried.
 //!
 //! With a *receipt*, every node answers how many of its subscriptions took the publication, and the publisher is told, by
-//! its deadline, what these come to and which nodes did not answer.
+//! its deadline, what these come to and which nodes did not answer. A node that restarts after it got the publication, or is
+//! out of reach for [`RECEIPT_LOST_AFTER`](crate::limits::RECEIPT_LOST_AFTER), is not waited for any longer.
+//!
+//! The names of groups travel with the publication. More than fit its header are a further part of it, which is for these
+//! groups only.
 //!
 //! # Slow subscriptions
 //!
@@ -44,6 +48,7 @@ mod index;
 mod interest;
 mod matches;
 mod open;
+mod peers;
 mod pool;
 mod publish;
 mod subscription;
@@ -119,14 +124,29 @@ pub enum Event<'a> {
         /// Its answer.
         receipt: v1::Receipt<'a>,
     },
-    /// What became of a publication on its way to one node. Its arrival need not be told.
+    /// What became of a publication on its way to one node. Its arrival need be told only while receipts are awaited
+    /// ([`Topics::awaits_receipts`]).
     Outcome {
         /// Which publication.
         seq: Seq,
+        /// Which part of it.
+        part: u16,
         /// The node it was for.
         node: NodeAddr,
         /// What became of it.
         outcome: Outcome,
+    },
+    /// A node is within reach, in this life.
+    Reachable {
+        /// The node.
+        node: NodeAddr,
+        /// Which life of it.
+        incarnation: Incarnation,
+    },
+    /// A node is out of reach.
+    Unreachable {
+        /// The node.
+        node: NodeAddr,
     },
     /// The application has done with publications that were handed to a subscription.
     Consumed {
@@ -158,6 +178,8 @@ pub enum Effect {
     Forward {
         /// The publication's number.
         seq: Seq,
+        /// Which part of it: a node may get one for its subscriptions, and others for members of groups.
+        part: u16,
         /// The nodes, in order of address.
         to: Arc<[Destination]>,
         /// Its header: a [`v1::Publication`].

@@ -18,11 +18,12 @@ use smallvec::SmallVec;
 
 use super::{
     Effect,
-    api::{Destination, Missing, Report},
+    api::{Destination, Missing, Publish, Report},
     subscription::Env,
     topic::{Group, Topic},
 };
 use crate::{
+    error::Rejected,
     id::{NodeAddr, Seq, Token},
     limits::{GROUP_RETRY, GROUP_RETRY_BYTES, GROUP_RETRY_MESSAGES, GROUP_TRIES, RECEIPTS_MAX},
     node::Outcome,
@@ -53,6 +54,8 @@ pub(super) struct Sent {
     pub(super) report: Report,
     /// The nodes it went to, in order of address.
     pub(super) to: Arc<[Destination]>,
+    /// The nodes that further parts of it went to, with the numbers of these.
+    pub(super) further: Vec<(NodeAddr, u16)>,
     /// The groups that were given to other nodes.
     pub(super) given: Vec<Given>,
     /// What is sent again; `None` if it went to nobody.
@@ -68,6 +71,8 @@ pub(super) struct Given {
     pub(super) group: Group,
     /// The node.
     pub(super) node: NodeAddr,
+    /// The part of the publication that it went with.
+    pub(super) part: u16,
     /// Who comes next if that node has no member: the last first.
     pub(super) others: SmallVec<[NodeAddr; GROUP_TRIES]>,
 }
@@ -76,21 +81,23 @@ pub(super) struct Given {
 #[derive(Clone, Debug)]
 pub(super) struct Parcel {
     /// What it is about.
-    pub(super) topic: Topic,
+    topic: Topic,
     /// The client that publishes.
-    pub(super) from_client: Option<Arc<str>>,
+    from_client: Option<Arc<str>>,
     /// How long its own headers are.
-    pub(super) headers: u32,
+    headers: u32,
     /// Headers and payload.
-    pub(super) body: Bytes,
+    body: Bytes,
 }
 
 #[derive(Debug)]
 struct Entry {
     token: Option<Token>,
     report: Report,
-    /// The nodes that have not answered; one twice if it has to answer twice.
-    waiting: Vec<NodeAddr>,
+    /// The answers that did not come: one for each node and part, of one node in the order of the parts.
+    waiting: Vec<Awaited>,
+    /// The highest part that was sent.
+    parts: u16,
     /// The nodes with a subscription that took it.
     reached: BTreeSet<NodeAddr>,
     given: Vec<Given>,
@@ -100,13 +107,27 @@ struct Entry {
     due: Time,
 }
 
+/// An answer that is awaited.
+#[derive(Clone, Copy, Debug)]
+struct Awaited {
+    node: NodeAddr,
+    part: u16,
+    /// Whether the node has the publication.
+    arrived: bool,
+}
+
 impl Parcel {
-    /// The header for a first or a later try.
-    #[inline]
-    pub(super) fn header(&self, seq: Seq, receipt: bool, groups_only: bool) -> Head {
+    /// Keeps a publication with this body.
+    pub(super) fn new(publish: &Publish, body: Bytes) -> Self {
+        let (topic, from_client) = (publish.topic.clone(), publish.from_client.clone());
+        Self { topic, from_client, headers: u32::try_from(publish.headers.len()).unwrap_or(u32::MAX), body }
+    }
+
+    /// The header for a later try, which is for groups only.
+    fn header(&self, seq: Seq, receipt: bool) -> Head {
         let topic = self.topic.as_str();
         let from_client = self.from_client.as_deref().unwrap_or_default();
-        v1::Publication { seq, receipt, groups_only, headers: self.headers, topic, from_client }.encode()
+        v1::Publication { seq, receipt, groups_only: true, headers: self.headers, topic, from_client }.encode()
     }
 }
 
@@ -128,11 +149,11 @@ impl Open {
 
     /// Keeps a publication for as long as it must be, and answers at once if that is not at all.
     pub(super) fn add(&mut self, env: &mut Env<'_>, sent: Sent) {
-        let Sent { seq, token, report, to, given, parcel, deadline } = sent;
-        let waiting: Vec<NodeAddr> = match token {
-            Some(_) => to.iter().map(|destination| destination.node).collect(),
-            None => Vec::new(),
-        };
+        let Sent { seq, token, report, to, further, given, parcel, deadline } = sent;
+        let parts = further.iter().map(|(_, part)| *part).max().unwrap_or(0);
+        let all = to.iter().map(|destination| (destination.node, 0)).chain(further);
+        let awaited = |(node, part)| Awaited { node, part, arrived: false };
+        let waiting: Vec<Awaited> = all.filter(|_| token.is_some()).map(awaited).collect();
         if waiting.is_empty() && given.is_empty() {
             answer(env, token, report);
             return;
@@ -149,7 +170,7 @@ impl Open {
         }
         self.due.insert((due, seq));
         let reached = BTreeSet::new();
-        self.entries.insert(seq, Entry { token, report, waiting, reached, given, parcel, deadline, due });
+        self.entries.insert(seq, Entry { token, report, waiting, parts, reached, given, parcel, deadline, due });
     }
 
     /// A node answered.
@@ -159,7 +180,7 @@ impl Open {
             env.probe.add(Counter::GroupsUnserved, receipt.vacant.len() as u64);
             return;
         };
-        if entry.forget_waiting(from) {
+        if entry.forget_waiting(|awaited| awaited.node == from) {
             entry.report.subscribers += u64::from(receipt.subscriptions);
             if receipt.subscriptions > 0 && entry.reached.insert(from) {
                 entry.report.nodes += 1;
@@ -174,35 +195,71 @@ impl Open {
         self.close_if_over(env, seq);
     }
 
-    /// What became of a publication on its way to a node, if it did not arrive.
-    pub(super) fn outcome(&mut self, env: &mut Env<'_>, seq: Seq, node: NodeAddr, outcome: Outcome) {
-        let missing = match outcome {
-            Outcome::Delivered => return,
-            Outcome::Rejected(reason) => Missing::Rejected(reason),
-            Outcome::Unknown => Missing::Unknown,
-        };
+    /// What became of a part of a publication on its way to a node.
+    pub(super) fn outcome(&mut self, env: &mut Env<'_>, (seq, part): (Seq, u16), node: NodeAddr, outcome: Outcome) {
         let Some(entry) = self.entries.get_mut(&seq) else { return };
-        if entry.forget_waiting(node) {
-            entry.report.missing.push((node, missing));
-        }
-        // What may have arrived must not be tried elsewhere: two members would get it.
-        if let Missing::Rejected(_) = missing {
-            // From the end, since what nobody takes leaves the list.
-            for index in (0..entry.given.len()).rev() {
-                if entry.given[index].node == node {
-                    entry.give_to_next(env, seq, index);
+        let is_it = |awaited: &Awaited| (awaited.node, awaited.part) == (node, part);
+        match outcome {
+            Outcome::Delivered => {
+                if let Some(awaited) = entry.waiting.iter_mut().find(|awaited| is_it(awaited)) {
+                    awaited.arrived = true;
+                }
+                return;
+            }
+            Outcome::Rejected(reason) => {
+                if entry.forget_waiting(is_it) {
+                    entry.rejected(node, part, reason);
+                }
+                // From the end, since what nobody takes leaves the list.
+                for index in (0..entry.given.len()).rev() {
+                    if (entry.given[index].node, entry.given[index].part) == (node, part) {
+                        entry.give_to_next(env, seq, index);
+                    }
+                }
+            }
+            // What may have arrived must not be tried elsewhere: two members would get it.
+            Outcome::Unknown => {
+                if entry.forget_waiting(is_it) {
+                    entry.miss(node, Missing::Unknown);
                 }
             }
         }
         self.close_if_over(env, seq);
     }
 
+    /// Whether an answer of a node is awaited.
+    pub(super) fn awaits(&self, node: NodeAddr) -> bool {
+        self.receipts > 0 && self.entries.values().any(|entry| entry.waiting.iter().any(|awaited| awaited.node == node))
+    }
+
+    /// Whether any answer is awaited.
+    pub(super) const fn awaits_any(&self) -> bool {
+        self.receipts > 0
+    }
+
+    /// A node will not answer any more: nothing at all, or, if it restarted, nothing that it had got before.
+    pub(super) fn lost(&mut self, env: &mut Env<'_>, node: NodeAddr, restarted: bool) {
+        if self.receipts == 0 {
+            return;
+        }
+        let gone = |awaited: &Awaited| awaited.node == node && (awaited.arrived || !restarted);
+        let concerned = self.entries.iter().filter(|(_, entry)| entry.waiting.iter().any(gone));
+        for seq in concerned.map(|(seq, _)| *seq).collect::<Vec<_>>() {
+            if let Some(entry) = self.entries.get_mut(&seq) {
+                entry.waiting.retain(|awaited| !gone(awaited));
+                entry.miss(node, Missing::Unknown);
+            }
+            self.close_if_over(env, seq);
+        }
+    }
+
     /// Ends what has come to its deadline.
     pub(super) fn handle_timeout(&mut self, env: &mut Env<'_>) {
         while let Some(&(_, seq)) = self.due.first().filter(|(due, _)| *due <= env.now) {
             if let Some(mut entry) = self.take(seq) {
-                let silent = core::mem::take(&mut entry.waiting);
-                entry.report.missing.extend(silent.into_iter().map(|node| (node, Missing::NoAnswer)));
+                for silent in core::mem::take(&mut entry.waiting) {
+                    entry.miss(silent.node, Missing::NoAnswer);
+                }
                 answer(env, entry.token, entry.report);
             }
         }
@@ -252,13 +309,33 @@ impl Open {
 }
 
 impl Entry {
-    /// Whether this node's answer was awaited; once less from now on.
-    fn forget_waiting(&mut self, node: NodeAddr) -> bool {
-        let found = self.waiting.iter().position(|&waiting| waiting == node);
+    /// Whether such an answer was awaited: the first one is not any more.
+    fn forget_waiting(&mut self, is_it: impl Fn(&Awaited) -> bool) -> bool {
+        let found = self.waiting.iter().position(is_it);
         if let Some(index) = found {
-            self.waiting.swap_remove(index);
+            self.waiting.remove(index);
         }
         found.is_some()
+    }
+
+    /// A part was certainly not handed over at a node. That is to be told of the node only if no other part may be; a part
+    /// for groups alone is tried elsewhere, or told as groups that nobody serves.
+    fn rejected(&mut self, node: NodeAddr, part: u16, reason: Rejected) {
+        let others = self.waiting.iter().any(|awaited| awaited.node == node) || self.reached.contains(&node);
+        match (part, others) {
+            (0, false) => self.miss(node, Missing::Rejected(reason)),
+            (0, true) => self.miss(node, Missing::Unknown),
+            (1.., _) => {}
+        }
+    }
+
+    /// A node did not answer for a part. It is named once, with the least that is certain of all its parts.
+    fn miss(&mut self, node: NodeAddr, why: Missing) {
+        let several = self.parts > 0;
+        match self.report.missing.iter_mut().find(|(named, _)| several && *named == node) {
+            Some((_, before)) => *before = if *before == why { why } else { Missing::Unknown },
+            None => self.report.missing.push((node, why)),
+        }
     }
 
     /// Gives a group to the next node, if there is one and the publication is still at hand.
@@ -270,15 +347,21 @@ impl Entry {
             self.report.unserved.push(self.given.swap_remove(index).group);
             return;
         };
-        given.node = node;
+        let part = self.parts.saturating_add(1);
+        (given.node, given.part, self.parts) = (node, part, part);
         let destination = Destination { node, groups: SmallVec::from_iter([given.group.clone()]) };
         if self.token.is_some() {
-            self.waiting.push(node);
+            self.waiting.push(Awaited { node, part, arrived: false });
+            // What it was said never to get it may get now.
+            if let Some((_, why)) = self.report.missing.iter_mut().find(|(named, _)| *named == node) {
+                *why = Missing::Unknown;
+            }
         }
         env.fx.push(Effect::Forward {
             seq,
+            part,
             to: Arc::from([destination]),
-            header: parcel.header(seq, self.token.is_some(), true),
+            header: parcel.header(seq, self.token.is_some()),
             body: parcel.body.clone(),
             deadline: self.deadline,
         });

@@ -17,11 +17,14 @@ use super::{
     topic::Group,
 };
 use crate::{
+    collections::emplace,
     error::Rejected,
     id::{Incarnation, NodeAddr, Seq, Token},
-    limits::{CLIENT_NAME_MAX, GROUP_TRIES, MESSAGE_DEADLINE_MAX, PUBLICATION_HEADERS_MAX},
+    limits::{CLIENT_NAME_MAX, GROUP_TRIES, MESSAGE_DEADLINE_MAX, PARCEL_HEAD_MAX, PUBLICATION_HEADERS_MAX},
     node::Config,
     probe::Counter,
+    time::Time,
+    wire::v1,
 };
 
 /// Who this node is to those who get its publications.
@@ -51,6 +54,14 @@ struct Choice {
     here: SmallVec<[SubscriptionId; 2]>,
     given: Vec<Given>,
     unserved: Vec<Group>,
+}
+
+/// What is kept of a publication that was sent, as [`Sent`] has it.
+#[derive(Debug)]
+struct Kept {
+    to: Arc<[Destination]>,
+    further: Vec<(NodeAddr, u16)>,
+    parcel: Option<Parcel>,
 }
 
 impl Author {
@@ -87,28 +98,52 @@ pub(super) fn publish(
 ) -> Seq {
     let seq = step.author.next;
     step.author.next = seq.next();
-    let choice = choose(step, matches, &publish, cost);
+    let mut choice = choose(step, matches, &publish, cost);
     let to = destinations(matches, &choice.given);
     let deadline = step.env.now + publish.deadline.min(MESSAGE_DEADLINE_MAX);
-    let parcel = (!to.is_empty()).then(|| Parcel {
-        topic: matches.topic.clone(),
-        from_client: publish.from_client.clone(),
-        headers: u32::try_from(publish.headers.len()).unwrap_or(u32::MAX),
-        body: joined(&publish.headers, &publish.payload),
-    });
-    if let Some(parcel) = &parcel {
-        let header = parcel.header(seq, publish.receipt, false);
-        step.env.fx.push(Effect::Forward { seq, to: to.clone(), header, body: parcel.body.clone(), deadline });
-    }
-    let receipt = publish.receipt;
+    let kept = forward(step, &publish, seq, to, &mut choice.given, deadline);
+    let token = publish.receipt.then_some(token);
     let taken = deliver_here(step, matches, seq, publish, &choice.here);
-    let token = receipt.then_some(token);
-    if token.is_some() || !choice.given.is_empty() {
+    if let Some(Kept { to, further, parcel }) = kept {
         let nodes = usize::from(taken > 0);
         let report = Report { subscribers: u64::from(taken), nodes, missing: Vec::new(), unserved: choice.unserved };
-        step.open.add(step.env, Sent { seq, token, report, to, given: choice.given, parcel, deadline });
+        step.open.add(step.env, Sent { seq, token, report, to, further, given: choice.given, parcel, deadline });
     }
     seq
+}
+
+/// Sends it to the nodes that shall get it. Answers what is kept for a receipt or another try; most publications are only
+/// sent.
+fn forward(
+    step: &mut Step<'_, '_>,
+    publish: &Publish,
+    seq: Seq,
+    mut to: Arc<[Destination]>,
+    given: &mut [Given],
+    deadline: Time,
+) -> Option<Kept> {
+    let keep = publish.receipt || !given.is_empty();
+    if to.is_empty() {
+        return keep.then_some(Kept { to, further: Vec::new(), parcel: None });
+    }
+    let first = header(publish, seq);
+    let header = first.encode();
+    let body = joined(&publish.headers, &publish.payload);
+    if !keep {
+        emplace(step.env.fx, || Effect::Forward { seq, part: 0, to, header, body, deadline });
+        return None;
+    }
+    let parcel = Parcel::new(publish, body.clone());
+    let parts = split(&mut to, given, header.len());
+    step.env.fx.push(Effect::Forward { seq, part: 0, to: to.clone(), header, body: body.clone(), deadline });
+    let mut further = Vec::with_capacity(parts.len());
+    for (part, destination) in (1..).zip(parts) {
+        further.push((destination.node, part));
+        let header = v1::Publication { groups_only: true, ..first }.encode();
+        let (to, body) = (Arc::from([destination]), body.clone());
+        step.env.fx.push(Effect::Forward { seq, part, to, header, body, deadline });
+    }
+    Some(Kept { to, further, parcel: Some(parcel) })
 }
 
 /// Chooses a member of each group: one of this node, or a node.
@@ -158,7 +193,7 @@ fn give(group: &GroupMatch, turn: u64, name: &Group, cost: impl Fn(NodeAddr) -> 
     let node = in_turn.next()?;
     let mut others: SmallVec<[NodeAddr; GROUP_TRIES]> = in_turn.collect();
     others.reverse();
-    Some(Given { group: name.clone(), node, others })
+    Some(Given { group: name.clone(), node, part: 0, others })
 }
 
 /// Everybody it goes to, with the groups that are meant there.
@@ -175,6 +210,40 @@ fn destinations(matches: &Matches, given: &[Given]) -> Arc<[Destination]> {
         to[place].groups.push(group.clone());
     }
     to.into()
+}
+
+/// Leaves every destination as many groups as fit behind a header of this length, and makes further parts of the rest, from
+/// part 1 on: without that, a node with many groups would get nothing at all.
+fn split(to: &mut Arc<[Destination]>, given: &mut [Given], header: usize) -> Vec<Destination> {
+    // The machine's own byte and the number of groups come with it.
+    let room = PARCEL_HEAD_MAX.saturating_sub(header + 1 + 2);
+    let weight = |group: &Group| 1 + group.as_str().len();
+    let fits = |groups: &[Group]| groups.iter().map(weight).sum::<usize>() <= room;
+    if to.iter().all(|destination| fits(&destination.groups)) {
+        return Vec::new();
+    }
+    let (mut all, mut parts) = (to.to_vec(), Vec::<Destination>::new());
+    for destination in &mut all {
+        let (mut left, first) = (room, parts.len());
+        for group in core::mem::take(&mut destination.groups) {
+            let weight = weight(&group);
+            if weight > left {
+                parts.push(Destination::plain(destination.node));
+                left = room;
+            }
+            left = left.saturating_sub(weight);
+            let part = if parts.len() > first { parts.len() } else { 0 };
+            if let Some(given) = given.iter_mut().find(|given| given.group == group && given.node == destination.node) {
+                given.part = u16::try_from(part).unwrap_or(u16::MAX);
+            }
+            match parts.last_mut().filter(|_| part > 0) {
+                Some(further) => further.groups.push(group),
+                None => destination.groups.push(group),
+            }
+        }
+    }
+    *to = all.into();
+    parts
 }
 
 /// Hands it to this node's own subscriptions, and keeps it if a rule says so. Answers how many took it.
@@ -211,6 +280,18 @@ fn deliver_here(
 
 fn except(publish: &Publish) -> Except<'_> {
     Except { active: !publish.echo, client: publish.from_client.as_ref() }
+}
+
+/// What is said of a publication that is sent for the first time.
+fn header(publish: &Publish, seq: Seq) -> v1::Publication<'_> {
+    v1::Publication {
+        seq,
+        receipt: publish.receipt,
+        groups_only: false,
+        headers: u32::try_from(publish.headers.len()).unwrap_or(u32::MAX),
+        topic: publish.topic.as_str(),
+        from_client: publish.from_client.as_deref().unwrap_or_default(),
+    }
 }
 
 /// Headers and payload in one piece, which costs a copy only if there are both.

@@ -13,6 +13,7 @@ use super::{
     interest::InterestId,
 };
 use crate::{
+    collections::emplace,
     limits::{COPY_MAX, SLOW_INTERVAL},
     probe::{Counter, Probe},
     queue::{Bounded, Overflow, Pushed},
@@ -189,7 +190,7 @@ impl Subscription {
         self.held += 1;
         self.counts.delivered += 1;
         env.probe.count(Counter::PublicationsDelivered);
-        env.fx.push(Effect::Deliver { subscription, publication });
+        emplace(env.fx, || Effect::Deliver { subscription, publication });
     }
 
     #[cold]

@@ -10,6 +10,7 @@ use super::{
     interest::{InterestId, Interests},
     matches::Cache,
     open::Open,
+    peers::Peers,
     publish::{self, Author},
     subscription::{Env, Shared, Subscription},
     subscriptions::{Doomed, Size, Subscriptions},
@@ -36,6 +37,7 @@ pub struct Topics {
     pub(super) subscriptions: Subscriptions,
     pub(super) history: History,
     pub(super) open: Open,
+    peers: Peers,
     /// The nodes that did not get publications.
     pub(super) slow: BTreeMap<NodeAddr, Slow>,
     /// The interests of the history rules, until they were told.
@@ -63,6 +65,7 @@ impl Topics {
             subscriptions: Subscriptions::new(seed),
             history: History::new(config.incarnation, topics.history.clone(), seed),
             open: Open::new(),
+            peers: Peers::default(),
             slow: BTreeMap::new(),
             untold: Vec::new(),
         };
@@ -97,8 +100,8 @@ impl Topics {
             return Err(Rejected::Busy);
         }
         author.admit(&publish)?;
-        let topic = publish.topic.clone();
-        let found = cache.look_up(topic.as_str(), interests, || Some((topic.clone(), history.rule(&topic))));
+        let topic = &publish.topic;
+        let found = cache.look_up(topic.as_str(), interests, || Some((topic.clone(), history.rule(topic))));
         let matches = found.ok_or(Rejected::Busy)?;
         let mut env = Env { now: cx.now, probe: cx.probe, fx };
         env.probe.count(Counter::Published);
@@ -191,12 +194,18 @@ impl Topics {
                 self.open.receipt(&mut env, from, &receipt);
             }
             Event::Receipt { .. } => {}
-            Event::Outcome { seq, node, outcome } => {
+            Event::Outcome { seq, part, node, outcome } => {
                 if outcome != Outcome::Delivered {
                     self.lost(&mut env, node);
                 }
-                self.open.outcome(&mut env, seq, node, outcome);
+                self.open.outcome(&mut env, (seq, part), node, outcome);
             }
+            Event::Reachable { node, incarnation } => {
+                if self.peers.reached(node, incarnation) {
+                    self.open.lost(&mut env, node, true);
+                }
+            }
+            Event::Unreachable { node } => self.peers.lost_reach(node, env.now, self.open.awaits(node)),
             Event::Consumed { subscription: id, messages } => {
                 if let Some(subscription) = self.subscriptions.get_mut(id) {
                     subscription.consumed(&mut env, id, messages);
@@ -212,6 +221,9 @@ impl Topics {
         for pattern in self.untold.drain(..) {
             env.fx.push(Effect::Interest { pattern, group: None, present: true, members: 1 });
         }
+        while let Some(node) = self.peers.take_lost(env.now) {
+            self.open.lost(&mut env, node, false);
+        }
         self.open.handle_timeout(&mut env);
         self.history.handle_timeout(cx.now);
     }
@@ -220,7 +232,14 @@ impl Topics {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Time, &'static str)> {
         let untold = (!self.untold.is_empty()).then_some((Time::ZERO, "topics: tell what history wants"));
-        earlier(untold, earlier(self.open.poll_timeout(), self.history.poll_timeout()))
+        let lost = self.peers.next_lost().map(|due| (due, "topics: a node out of reach"));
+        earlier(earlier(untold, lost), earlier(self.open.poll_timeout(), self.history.poll_timeout()))
+    }
+
+    /// Whether the arrival of publications is to be told.
+    #[must_use]
+    pub const fn awaits_receipts(&self) -> bool {
+        self.open.awaits_any()
     }
 
     /// Takes in a publication of another node.

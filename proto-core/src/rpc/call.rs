@@ -191,6 +191,9 @@ pub enum Loss {
     /// It ran before under the same idempotency key, and the result is not kept.
     #[error("the call ran before under this key, and its result is not kept")]
     ResultForgotten,
+    /// It ran, and its answer was lost on its way: too much waited to be sent.
+    #[error("the call ran, and its answer was lost: too much waited to be sent")]
+    AnswerLost,
     /// Items of a streaming reply are missing.
     #[error("a part of the streaming reply was lost")]
     ItemsMissing,

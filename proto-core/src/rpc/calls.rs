@@ -48,11 +48,11 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// None. `seed` varies where the tables keep things.
-    pub(super) fn new(seed: u64) -> Self {
+    /// None. `seed` varies where the tables keep things, `first` what calls are numbered from.
+    pub(super) fn new(seed: u64, first: u32) -> Self {
         Self {
             directory: Directory::new(seed),
-            pending: Slots::with_limit(CALLS_MAX),
+            pending: Slots::beginning_at(CALLS_MAX, first),
             alarms: Alarms::default(),
             budget: Budget::new(),
             kept_bytes: 0,

@@ -5,7 +5,7 @@ use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 use bytes::Bytes;
 
-use super::{AppError, Effect, Key, ServiceName, peers::Peers};
+use super::{AppError, Effect, Key, ServiceName, peers::Peers, unsent::Unsent};
 use crate::{
     collections::emplace,
     id::{Incarnation, NodeAddr},
@@ -30,6 +30,7 @@ pub(super) struct Env<'a> {
     pub(super) me: Me,
     pub(super) peers: &'a mut Peers,
     pub(super) local: &'a mut Local,
+    pub(super) unsent: &'a mut Unsent,
     pub(super) probe: &'a mut Probe,
     pub(super) fx: &'a mut Vec<Effect>,
 }

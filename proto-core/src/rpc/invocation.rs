@@ -29,8 +29,27 @@ pub struct Invocation {
     pub payload: Bytes,
     /// Time left until the deadline.
     pub left: Duration,
-    /// Whether the caller takes items before the answer.
-    pub streaming: bool,
+    /// The room that the caller has for items before the answer; `None`: it takes none.
+    pub room: Option<Room>,
+}
+
+/// Room for the items of a streaming reply, counted from the first: one more may be sent while fewer than so many were, of
+/// fewer than so many bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "trace", derive(serde::Serialize, serde::Deserialize))]
+pub struct Room {
+    /// Items.
+    pub items: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl Room {
+    /// Whether one more item may be sent after so much.
+    #[must_use]
+    pub const fn takes_more(self, sent: Self) -> bool {
+        sent.items < self.items && sent.bytes < self.bytes
+    }
 }
 
 /// Who calls.

@@ -25,7 +25,9 @@
 //!    request is handed to the flow; how long it is under way is not known and not counted.
 //! 4. A provider runs at most as many calls at once as it said. A handler that was told to stop keeps its place until it
 //!    answers or goes away, at most for [`HANDLER_STOP`](crate::limits::HANDLER_STOP).
-//! 5. Items of a streaming reply come in order and without gaps, or the call ends as lost; one answer ends them. The
+//! 5. What is said of a call is not lost because too much waits to be sent: it is said again, in order, or the caller learns
+//!    that the answer is lost.
+//! 6. Items of a streaming reply come in order and without gaps, or the call ends as lost; one answer ends them. The
 //!    handler sends only what the caller has room for.
 //!
 //! # Registry and directory
@@ -54,13 +56,14 @@ mod service;
 mod services;
 mod serving;
 mod slots;
+mod unsent;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
 pub use call::{AppError, Balance, Call, CallId, Completion, Key, Loss, Mode, Overload, Progress, Provider, Target};
-pub use invocation::{Caller, Invocation, InvocationId, NotTaken, Reply, Stop};
+pub use invocation::{Caller, Invocation, InvocationId, NotTaken, Reply, Room, Stop};
 pub use service::{BadService, Capacity, Entry, Field, Meta, ServiceName};
 pub use services::Rpc;
 pub use view::{CallView, ProviderView, ServedView};
@@ -96,6 +99,18 @@ pub enum Event<'a> {
         id: u64,
         /// The outcome.
         outcome: Outcome,
+    },
+    /// The flow to another node did not take a message without a number, because too much waits in it; or it was kept away
+    /// from the flow because of another that waits here for that ([`Rpc::is_holding`]).
+    NotTaken {
+        /// The node.
+        to: NodeAddr,
+        /// As it was in [`Effect::Send`].
+        header: Head,
+        /// Likewise.
+        body: Bytes,
+        /// Likewise.
+        deadline: Duration,
     },
     /// A node is within reach, in this life and at this cost; also when either changes.
     Reachable {
@@ -140,6 +155,7 @@ pub enum Effect {
     /// Send a message in the flow to another node. With a number, its outcome comes back once, as [`Event::Sent`]: delivered
     /// or rejected as soon as that is certain, unknown at the deadline or as soon as the receiver is in another life. The
     /// flow's deadlines are to be handled before those of the calls: then a timeout knows whether the call ever left.
+    /// Without one, what the flow does not take comes back as [`Event::NotTaken`].
     Send {
         /// The node.
         to: NodeAddr,
@@ -161,10 +177,12 @@ pub enum Effect {
         /// Why.
         why: Stop,
     },
-    /// The caller of a streaming reply has room again, after [`NotTaken::NoCredit`].
+    /// The caller of a streaming reply has more room.
     Writable {
         /// The call.
         invocation: InvocationId,
+        /// The room, in all.
+        room: Room,
     },
     /// An item of a streaming reply; the application gives its room back by [`Rpc::consumed`].
     Item {

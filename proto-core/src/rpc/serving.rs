@@ -153,7 +153,7 @@ impl Serving {
             caller,
             payload,
             left: run.deadline - env.now,
-            streaming: run.stream.is_some(),
+            room: run.stream.map(|stream| stream.room),
         }));
         if run.told_queued {
             run.tell(env, 0);

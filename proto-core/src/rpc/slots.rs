@@ -2,7 +2,8 @@
 //!
 //! An [`Arena`](crate::arena::Arena) handle may come back after 2^32 uses of its place, which a busy caller reaches within
 //! hours. These numbers name calls to other nodes, so they must not: 16 bits of place, 46 bits of serial number, and the two
-//! highest bits are zero. The serial number lasts for two years at a million calls a second.
+//! highest bits are zero. The serial number lasts for two years at a million calls a second, whatever it begins with: that
+//! is less than 2^32, and differs from life to life where an answer to a number of the life before may still come.
 
 use alloc::vec::Vec;
 
@@ -20,7 +21,12 @@ pub(super) struct Slots<T> {
 impl<T> Slots<T> {
     /// An empty table of at most `limit` values, which is at most 2^16.
     pub(super) const fn with_limit(limit: usize) -> Self {
-        Self { places: Vec::new(), free: Vec::new(), serial: 0, limit }
+        Self::beginning_at(limit, 0)
+    }
+
+    /// Likewise; its numbers begin somewhere else.
+    pub(super) const fn beginning_at(limit: usize, serial: u32) -> Self {
+        Self { places: Vec::new(), free: Vec::new(), serial: serial as u64, limit }
     }
 
     /// How many values there are.

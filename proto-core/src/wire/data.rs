@@ -1,13 +1,15 @@
 //! The header of a message by hand: the same bytes as postcard's, which tests compare, in a fraction of the time. Every
 //! message is encoded and decoded once at its ends, and every node on its way reads the [`v1::Transit`] in front.
 
-use super::{Head, v1};
+use super::{Head, frame::HEAD_INLINE, v1};
 use crate::id::{Incarnation, NodeAddr, Seq};
 
 /// Length of an encoded [`v1::Transit`], in bytes.
 const TRANSIT_LEN: usize = 19;
 /// Most bytes of an encoded `u64`, and what the last of them may be at most.
 pub(super) const U64: (u32, u8) = (10, 1);
+/// Room that writing the length of a text takes: numbers are written as whole words.
+pub(super) const TEXT_LEN_MAX: usize = 8;
 /// Most bytes of an encoded `u32`, and what the last of them may be at most.
 pub(super) const U32: (u32, u8) = (5, 15);
 
@@ -96,9 +98,7 @@ impl v1::Parcel {
         head.put_varint(self.dst_incarnation.0);
         head.put_varint(self.seq.0);
         head.put_varint(u64::from(self.behind));
-        let mut head = head.finish();
-        head.extend_from_slice(rest);
-        head
+        head.finish_with(rest)
     }
 
     /// Decodes the beginning of a header, and returns what follows it.
@@ -122,19 +122,22 @@ impl v1::Parcel {
 
 /// A header under way; everything but texts fits.
 pub(super) struct Inline {
-    bytes: [u8; 64],
+    bytes: [u8; HEAD_INLINE],
     len: usize,
 }
 
-const _: () = assert!(TRANSIT_LEN + (4 * U64.0 + U32.0) as usize <= 64, "everything before the first name fits");
+const _: () =
+    assert!(TRANSIT_LEN + (4 * U64.0 + U32.0) as usize <= HEAD_INLINE, "everything before the first name fits");
+const _: () =
+    assert!(TRANSIT_LEN + (3 * U64.0 + U32.0) as usize + 8 + 2 <= HEAD_INLINE, "a cast's first receiver fits");
 
 impl Inline {
     pub(super) const fn new() -> Self {
-        Self { bytes: [0; 64], len: 0 }
+        Self { bytes: [0; HEAD_INLINE], len: 0 }
     }
 
     #[inline]
-    fn put_transit(&mut self, transit: &v1::Transit) {
+    pub(super) fn put_transit(&mut self, transit: &v1::Transit) {
         let v1::Transit { hops_left, dst, src, flow } = *transit;
         self.put([hops_left]);
         self.put(dst.0.to_le_bytes());
@@ -179,6 +182,33 @@ impl Inline {
     #[inline]
     pub(super) fn finish(self) -> Head {
         Head::from_buf_and_len(self.bytes, self.len)
+    }
+
+    /// [`Inline::finish`], with `rest` behind it.
+    #[inline]
+    pub(super) fn finish_with(mut self, rest: &[u8]) -> Head {
+        if let Some(room) = self.bytes.get_mut(self.len..self.len + rest.len()) {
+            room.copy_from_slice(rest);
+            self.len += rest.len();
+            return self.finish();
+        }
+        let mut head = self.finish();
+        head.extend_from_slice(rest);
+        head
+    }
+
+    /// Puts a text with its length in front, if there is room for it with `after` more bytes behind it.
+    #[inline]
+    pub(super) fn put_text(&mut self, text: &str, after: usize) -> bool {
+        let fits = self.len + TEXT_LEN_MAX + text.len() + after <= HEAD_INLINE;
+        if fits {
+            self.put_varint(text.len() as u64);
+            if let Some(room) = self.bytes.get_mut(self.len..self.len + text.len()) {
+                room.copy_from_slice(text.as_bytes());
+                self.len += text.len();
+            }
+        }
+        fits
     }
 }
 

@@ -93,10 +93,10 @@ impl Encoded {
     ///
     /// # Errors
     /// [`Violation`] if it is not one.
+    #[inline]
     pub fn into_cast(self) -> Result<(v1::Cast, Bytes, Bytes), Violation> {
         let head = self.head();
-        let split = postcard::take_from_bytes::<v1::Cast>(head);
-        let (mut cast, rest) = split.map_err(|_| Violation::Malformed { what: Part::Header })?;
+        let (mut cast, rest) = v1::Cast::split_from(head).ok_or(Violation::Malformed { what: Part::Header })?;
         cast.transit.hops_left = self.first;
         let place = PRELUDE_LEN + head.len() - rest.len()..PRELUDE_LEN + head.len();
         Ok((cast, self.bytes.slice(place), self.into_body()))

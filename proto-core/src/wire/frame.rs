@@ -5,11 +5,18 @@ use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{Encoded, PRELUDE_LEN, Prelude, VERSION, v1};
-use crate::error::{Part, Violation};
+use super::{Encoded, PRELUDE_LEN, Prelude, VERSION, cast, v1};
+use crate::{
+    error::{Part, Violation},
+    id::Incarnation,
+};
 
-/// An encoded header. Inline up to 64 bytes, which every data-path header without client names fits.
-pub type Head = SmallVec<[u8; 64]>;
+/// Bytes of an encoded header that need no memory of their own: every header of a message without client names fits, and
+/// that of a publication with a topic of usual length.
+pub(super) const HEAD_INLINE: usize = 96;
+
+/// An encoded header.
+pub type Head = SmallVec<[u8; HEAD_INLINE]>;
 
 /// Declares the kinds with their bytes.
 macro_rules! kinds {
@@ -121,10 +128,15 @@ impl Frame {
 
     /// The same to several nodes.
     #[must_use]
-    pub fn cast(header: &v1::Cast, head: &[u8], body: Bytes) -> Self {
-        let mut whole = encode(header);
-        whole.extend_from_slice(head);
-        Self { kind: Kind::Cast, head: whole, body }
+    #[inline]
+    pub fn cast(
+        transit: &v1::Transit,
+        src_incarnation: Incarnation,
+        to: &[v1::CastTo],
+        head: &[u8],
+        body: Bytes,
+    ) -> Self {
+        Self { kind: Kind::Cast, head: cast::encode(transit, src_incarnation, to, head), body }
     }
 
     /// Its length on the wire, in bytes.

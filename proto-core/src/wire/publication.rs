@@ -2,7 +2,7 @@
 
 use super::{
     Head,
-    data::{Inline, U32, U64, take_text, take_varint},
+    data::{Inline, TEXT_LEN_MAX, U32, U64, take_text, take_varint},
     v1,
 };
 use crate::id::Seq;
@@ -17,9 +17,12 @@ impl<'a> v1::Publication<'a> {
         fixed.put_varint(seq.0);
         fixed.put([u8::from(receipt), u8::from(groups_only)]);
         fixed.put_varint(u64::from(headers));
+        // The usual one fits.
+        if fixed.put_text(topic, TEXT_LEN_MAX + from_client.len()) && fixed.put_text(from_client, 0) {
+            return fixed.finish();
+        }
         fixed.put_varint(topic.len() as u64);
-        let mut head = fixed.finish();
-        head.extend_from_slice(topic.as_bytes());
+        let mut head = fixed.finish_with(topic.as_bytes());
         let mut len = Inline::new();
         len.put_varint(from_client.len() as u64);
         head.extend_from_slice(&len.finish());

@@ -199,8 +199,8 @@ fn parcel_vectors(all: &mut Vectors) {
     }
     let to = |node| v1::CastTo { node: NodeAddr(node), incarnation: dst_incarnation, seq: Seq(node), behind: 0 };
     let transit = v1::Transit { dst: NodeAddr::MANY, ..TRANSIT };
-    let cast = v1::Cast { transit, src_incarnation, to: smallvec![to(1), to(2)] };
-    all.bytes("cast", &Frame::cast(&cast, b"head", Bytes::from_static(b"body")));
+    let cast = Frame::cast(&transit, src_incarnation, &[to(1), to(2)], b"head", Bytes::from_static(b"body"));
+    all.bytes("cast", &cast);
     for (name, notice) in [
         ("want", v1::Notice::Want { round: 7 }),
         ("begin", v1::Notice::Begin { round: 7 }),

@@ -540,6 +540,8 @@ pub enum CallLoss {
     HandlerGone,
     /// It ran before under the same idempotency key, and the result is not kept.
     ResultForgotten,
+    /// There was an answer, and no room to keep it until it could be sent.
+    AnswerLost,
 }
 
 /// How far a call got at its provider.

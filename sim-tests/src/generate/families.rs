@@ -193,7 +193,11 @@ fn restart(draw: &Draw) -> Scenario {
 
 fn topics(draw: &Draw) -> Scenario {
     let load = Load { gap_ms: (10, 100), topics: 80, ..Load::ORDINARY };
-    Plan { load, ..Plan::new(Hosts::new(draw, 3, 7, 20).random()).always(&[Kind::SlowApplication]) }.finish(draw)
+    // So little that most of what is missed is gone, or so much that nothing is.
+    let hosts = Hosts::new(draw, 3, 7, 20).random().each(|draw, host| {
+        host.template.history = if draw.percent(50) { draw.scale(1, 10_000) as usize } else { 0 };
+    });
+    Plan { load, ..Plan::new(hosts).always(&[Kind::SlowApplication]) }.finish(draw)
 }
 
 fn calls(draw: &Draw) -> Scenario {

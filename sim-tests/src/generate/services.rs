@@ -7,7 +7,10 @@ use std::sync::Arc;
 use io_sim::HostId;
 use proto_core::{pubsub::Policy, rpc::Balance};
 
-use super::{draw::Draw, workload::Load};
+use super::{
+    draw::Draw,
+    workload::{Load, client},
+};
 use crate::scenario::{Callee, Op, Service, TimedOp};
 
 const TOPICS: [&str; 6] = ["a", "a.b", "a.c", "a.b.d", "e.b", "e.f.g.h"];
@@ -73,9 +76,9 @@ pub(super) fn calls(draw: &mut Draw, hosts: u32, load: Load, at_ms: u64, ops: &m
     let service = match draw.weighted(&weights).unwrap_or(CallKind::Call) {
         CallKind::Register => {
             let (at_once, queue) = (draw.scale_u32(1, 64), draw.between_u32(0, 64));
-            Service::Register { at, service: one_of(draw, &SERVICES), at_once, queue }
+            Service::Register { at, service: one_of(draw, &SERVICES), at_once, queue, client: perhaps(draw) }
         }
-        CallKind::Unregister => Service::Unregister { at, service: one_of(draw, &SERVICES) },
+        CallKind::Unregister => Service::Unregister { at, service: one_of(draw, &SERVICES), client: perhaps(draw) },
         CallKind::Call => call(draw, at, hosts, load),
         CallKind::Burst => {
             count = draw.between(2, 60);
@@ -94,7 +97,8 @@ fn subscribe(draw: &mut Draw, at: HostId) -> Service {
     let policy = draw.weighted(&policies).unwrap_or(Policy::DropOldest);
     let (queue, credit) =
         if draw.percent(50) { (1_024, 256) } else { (draw.between_u32(0, 8), draw.between_u32(1, 4)) };
-    Service::Subscribe { at, pattern, group, policy, queue, credit }
+    let resume = group.is_none() && draw.percent(50);
+    Service::Subscribe { at, pattern, group, policy, queue, credit, resume }
 }
 
 fn publish(draw: &mut Draw, from: HostId, load: Load) -> Service {
@@ -110,7 +114,13 @@ fn call(draw: &mut Draw, from: HostId, hosts: u32, load: Load) -> Service {
     };
     let (service, bytes) = (one_of(draw, &SERVICES), draw.scale_u32(16, load.bytes_max));
     let key = draw.percent(30).then(|| draw.between_u32(0, 5) as u8);
-    Service::Call { from, service, to, bytes, deadline_ms: deadline(draw, load), key }
+    let streaming = key.is_none() && draw.percent(30);
+    Service::Call { from, service, to, bytes, deadline_ms: deadline(draw, load), key, streaming, client: perhaps(draw) }
+}
+
+/// A client, now and then.
+fn perhaps(draw: &mut Draw) -> Option<Arc<str>> {
+    draw.percent(25).then(|| client(draw))
 }
 
 fn known(draw: &mut Draw, at: HostId, load: Load) -> Service {

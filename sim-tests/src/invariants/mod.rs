@@ -21,16 +21,21 @@ mod msg_no_phantom;
 mod msg_one_answer;
 mod msg_outcome_truth;
 mod ps_complete_after_calm;
+mod ps_credit;
 mod ps_filter;
 mod ps_no_duplicate;
+mod ps_no_gap;
 mod ps_no_phantom;
 mod ps_order;
 mod ps_receipt_truth;
 mod rc_answered_after_calm;
 mod rc_at_most_once;
+mod rc_capacity;
 mod rc_deadline;
 mod rc_definite;
 mod rc_one_completion;
+mod rc_progress;
+mod rc_stream;
 mod rt_agreed;
 mod rt_complete;
 mod rt_hop_limit;
@@ -209,11 +214,16 @@ impl Default for Suite {
             Box::new(ps_filter::PsFilter),
             Box::new(ps_no_duplicate::PsNoDuplicate),
             Box::new(ps_order::PsOrder::default()),
+            Box::new(ps_no_gap::PsNoGap::default()),
+            Box::new(ps_credit::PsCredit),
             Box::new(ps_receipt_truth::PsReceiptTruth),
             Box::new(ps_complete_after_calm::PsCompleteAfterCalm),
             Box::new(rc_one_completion::RcOneCompletion),
             Box::new(rc_at_most_once::RcAtMostOnce),
             Box::new(rc_definite::RcDefinite),
+            Box::new(rc_capacity::RcCapacity),
+            Box::new(rc_stream::RcStream),
+            Box::new(rc_progress::RcProgress),
             Box::new(rc_deadline::RcDeadline),
             Box::new(rc_answered_after_calm::RcAnsweredAfterCalm),
             Box::new(eng_progress::EngProgress::default()),

@@ -23,7 +23,8 @@ impl Invariant for RcAtMostOnce {
             return Err(format!("{name} runs a call that nobody made"));
         };
         let caller = &invocation.caller;
-        if (caller.node, caller.incarnation, invocation.service.as_str()) != (called.from, key.life, &*called.service) {
+        let whose = (caller.node, caller.incarnation, &caller.client, invocation.service.as_str());
+        if whose != (called.from, key.life, &called.client, &*called.service) {
             return Err(format!("{name} runs the call {key} as {invocation:?}; it was {called:?}"));
         }
         if called.ran.len() > 1 {

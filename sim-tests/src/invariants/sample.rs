@@ -7,7 +7,7 @@ use io_sim::{HostId, HostSpec};
 use proto_core::{
     id::{Incarnation, NodeAddr, NodeName, Seq, Token},
     node::{Answer, CallEvent, Event, Message, TopicEvent},
-    pubsub::{Policy, Publication, Subscribed, SubscriptionId, Topic},
+    pubsub::{Policy, Position, Publication, Recovery, Subscribed, SubscriptionId, Topic},
     rpc::{Balance, Caller, Completion, Invocation, InvocationId, ServiceName},
     time::Time,
 };
@@ -137,7 +137,8 @@ pub(super) const PATTERN: &str = "a.*";
 /// A node has subscribed to [`PATTERN`], with much room.
 pub(super) fn subscribe(oracle: &mut Oracle, at: HostId, group: Option<&str>) {
     let (pattern, group) = (Arc::from(PATTERN), group.map(Arc::from));
-    let subscribe = Service::Subscribe { at, pattern, group, policy: Policy::DropOldest, queue: 1_024, credit: 256 };
+    let subscribe =
+        Service::Subscribe { at, pattern, group, policy: Policy::DropOldest, queue: 1_024, credit: 256, resume: false };
     oracle.service(Token(20), &subscribe);
     let made = Answer::Subscribed(Subscribed { id: subscription(), recovery: None });
     oracle.answered(at, Token(20), &made, 0, |_| None);
@@ -234,11 +235,14 @@ fn a_call(name: Key, key: Option<u8>) -> Called {
         to: Callee::Any(Balance::Nearest),
         payload: name.payload(20),
         key,
+        streaming: false,
+        client: None,
         deadline: Duration::from_secs(1),
         asked: Time::ZERO,
         fresh: false,
         token: TOKEN,
         ran: Vec::new(),
+        items: 0,
         ended: Vec::new(),
     }
 }
@@ -252,7 +256,7 @@ pub(super) fn invocation(name: Key) -> Invocation {
         caller: Caller { node: addr(name.from.0 as usize), incarnation: name.life, client: None },
         payload: name.payload(20),
         left: Duration::from_secs(1),
-        streaming: false,
+        room: None,
     }
 }
 
@@ -271,4 +275,40 @@ pub(super) fn ends(invariant: &mut dyn Invariant, oracle: &mut Oracle, completio
     oracle.answered(HostId(0), TOKEN, &answer, 0, |_| None);
     let what = What::Answered { token: TOKEN, answer: &answer };
     invariant.fact(&fact(HostId(0), Time::ZERO, &spec, what), oracle)
+}
+
+/// A subscription of a node was told that it dropped something.
+pub(super) fn slow(oracle: &mut Oracle, at: HostId) {
+    let slow = TopicEvent::Slow { subscription: subscription(), client: None, dropped: 1, queued: 0 };
+    oracle.heard(at, &Event::Topic(slow));
+}
+
+/// A node had `a.b` up to a position, and has subscribed to what came after.
+pub(super) fn resume(oracle: &mut Oracle, at: HostId, position: Position, recovery: Recovery) {
+    subscribe(oracle, at, None);
+    oracle.heard(at, &handing(Publication { position: Some(position), ..publication("a.b") }));
+    let (pattern, policy) = (Arc::from(PATTERN), Policy::DropOldest);
+    let again = Service::Subscribe { at, pattern, group: None, policy, queue: 1_024, credit: 256, resume: true };
+    oracle.service(Token(20), &again);
+    let made = Answer::Subscribed(Subscribed { id: subscription(), recovery: Some(recovery) });
+    oracle.answered(at, Token(20), &made, 0, |_| None);
+}
+
+/// Node 0 has called `sum` with [`TOKEN`], and wants items.
+pub(super) fn streaming() -> Oracle {
+    let mut oracle = oracle();
+    oracle.called(KEY, Called { streaming: true, ..a_call(KEY, None) });
+    oracle
+}
+
+/// What an invariant says when the call of [`TOKEN`] gets an item.
+pub(super) fn item(invariant: &mut dyn Invariant, oracle: &mut Oracle, payload: Bytes) -> Held {
+    let (event, spec) = (Event::Call(CallEvent::Item { call: TOKEN, payload }), spec());
+    oracle.heard(HostId(0), &event);
+    invariant.fact(&fact(HostId(0), Time::ZERO, &spec, What::Told(&event)), oracle)
+}
+
+/// A node serves `sum`, so many calls at once.
+pub(super) fn register(oracle: &mut Oracle, at: HostId, at_once: u32) {
+    oracle.service(Token(22), &Service::Register { at, service: Arc::from("sum"), at_once, queue: 0, client: None });
 }

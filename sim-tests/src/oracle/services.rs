@@ -5,7 +5,8 @@ use std::sync::Arc;
 use io_sim::HostId;
 use proto_core::{
     id::{NodeAddr, Token},
-    node::{Answer, CallEvent, Event, TopicEvent},
+    node::{Answer, CallCommand, CallEvent, Command, Event, Input, Mailbox, TopicEvent},
+    rpc::Reply,
 };
 
 use super::{
@@ -44,6 +45,30 @@ impl Oracle {
     pub fn service(&mut self, token: Token, service: &Service) {
         self.place += 1;
         self.topics.asked(token, service, self.place);
+        if let Some(life) = self.life(service.from()) {
+            self.calls.asked(life, service);
+        }
+    }
+
+    /// The application of a node tells it something: it took publications, or a handler has answered.
+    pub fn told(&mut self, node: HostId, input: &Input) {
+        let Some(life) = self.life(node) else { return };
+        match input {
+            Input::Consumed { mailbox: Mailbox::Subscription(id), messages } => {
+                self.topics.consumed(SubscriptionKey { node, life, id: *id }, *messages);
+            }
+            Input::Command { command: Command::Call(CallCommand::Reply { invocation, reply }), .. }
+                if !matches!(reply, Reply::Item(_)) =>
+            {
+                self.calls.over(node, life, *invocation);
+            }
+            Input::Command { .. }
+            | Input::Consumed { .. }
+            | Input::Channel { .. }
+            | Input::DialFailed { .. }
+            | Input::Persisted { .. }
+            | Input::Clock { .. } => {}
+        }
     }
 
     /// A node told its application something of topics or calls.
@@ -53,19 +78,29 @@ impl Oracle {
         match event {
             Event::Topic(TopicEvent::Publication { subscription, publication }) => {
                 if let Some(key) = Key::of(&publication.payload) {
-                    self.topics.handed(key, SubscriptionKey { node, life, id: *subscription });
+                    self.topics.handed(key, SubscriptionKey { node, life, id: *subscription }, publication);
                 }
             }
             Event::Topic(TopicEvent::Ended { subscription, .. }) => {
                 self.topics.over(SubscriptionKey { node, life, id: *subscription }, self.place);
             }
+            Event::Topic(TopicEvent::Slow { subscription, .. }) => {
+                self.topics.slow(SubscriptionKey { node, life, id: *subscription });
+            }
             Event::Call(CallEvent::Invoke(invocation)) => {
                 if let Some(key) = Key::of(&invocation.payload) {
                     self.calls.ran(key, node, life);
                 }
+                self.calls.begins(node, life, invocation);
             }
-            Event::Topic(TopicEvent::Slow { .. } | TopicEvent::SlowNode { .. })
-            | Event::Call(CallEvent::Stop { .. } | CallEvent::Writable { .. } | CallEvent::Item { .. })
+            Event::Call(CallEvent::Stop { invocation, .. }) => self.calls.over(node, life, *invocation),
+            Event::Call(CallEvent::Item { call, .. }) => {
+                if let Some(key) = self.request(node, *call).and_then(|asked| asked.message) {
+                    self.calls.item(key);
+                }
+            }
+            Event::Topic(TopicEvent::SlowNode { .. })
+            | Event::Call(CallEvent::Writable { .. })
             | Event::Message(_)
             | Event::Done { .. }
             | Event::Hop { .. }

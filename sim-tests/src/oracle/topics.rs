@@ -8,7 +8,7 @@ use io_sim::HostId;
 use proto_core::{
     id::{Incarnation, NodeAddr, Token},
     node::Answer,
-    pubsub::{Report, SubscriptionId},
+    pubsub::{Position, Publication, Recovery, Report, SubscriptionId, Topic},
 };
 
 use super::Key;
@@ -51,6 +51,10 @@ pub struct Wish {
     pub group: Option<Arc<str>>,
     /// Whether it has so much room that it drops nothing in the calm.
     pub roomy: bool,
+    /// Publications that it may hold unconsumed.
+    pub credit: u32,
+    /// The last that was had of each topic, if it goes on there.
+    pub after: Option<BTreeMap<String, Position>>,
     /// When it was asked for.
     pub asked: u64,
 }
@@ -66,6 +70,12 @@ pub struct Subscription {
     pub leaving: Option<u64>,
     /// Since when it is surely over.
     pub over: Option<u64>,
+    /// What it got from before, as it was told.
+    pub recovery: Option<Recovery>,
+    /// Whether it was told that it dropped something.
+    pub slow: bool,
+    /// Publications that it was handed and that were not consumed.
+    pub held: u32,
 }
 
 /// Requests of one life of a node that are not answered.
@@ -83,6 +93,8 @@ pub struct Topics {
     published: BTreeMap<Key, Published>,
     subscriptions: BTreeMap<SubscriptionKey, Subscription>,
     requests: BTreeMap<HostId, Requests>,
+    /// The last position that subscriptions of a node to a pattern had of each topic.
+    seen: BTreeMap<(HostId, Arc<str>), BTreeMap<String, Position>>,
 }
 
 /// Room from which on a subscription drops nothing in the calm.
@@ -98,9 +110,11 @@ impl Topics {
     pub(super) fn asked(&mut self, token: Token, service: &Service, place: u64) {
         let Some(requests) = self.requests.get_mut(&service.from()) else { return };
         match service {
-            Service::Subscribe { pattern, group, queue, credit, .. } => {
+            Service::Subscribe { at, pattern, group, queue, credit, resume, .. } => {
                 let roomy = *queue >= ROOMY.0 && *credit >= ROOMY.1;
-                let wish = Wish { pattern: pattern.clone(), group: group.clone(), roomy, asked: place };
+                let seen = || self.seen.get(&(*at, pattern.clone())).cloned().unwrap_or_default();
+                let (group, after) = (group.clone(), resume.then(seen));
+                let wish = Wish { pattern: pattern.clone(), group, roomy, credit: *credit, after, asked: place };
                 requests.wishes.insert(token, wish);
             }
             Service::Unsubscribe { at, pattern } => {
@@ -138,7 +152,9 @@ impl Topics {
         let Some(requests) = self.requests.get_mut(&node) else { return };
         let life = requests.life;
         if let (Some(wish), Answer::Subscribed(made)) = (requests.wishes.remove(&token), answer) {
-            let subscription = Subscription { wish, known: None, leaving: None, over: None };
+            let recovery = made.recovery;
+            let subscription =
+                Subscription { wish, known: None, leaving: None, over: None, recovery, slow: false, held: 0 };
             self.subscriptions.insert(SubscriptionKey { node, life, id: made.id }, subscription);
         }
         let accepted = *answer == Answer::Accepted;
@@ -167,10 +183,37 @@ impl Topics {
     }
 
     /// A subscription was handed a publication.
-    pub(super) fn handed(&mut self, key: Key, to: SubscriptionKey) {
+    pub(super) fn handed(&mut self, key: Key, to: SubscriptionKey, publication: &Publication) {
         if let Some(published) = self.published.get_mut(&key) {
             published.got.push(to);
         }
+        let Some(subscription) = self.subscriptions.get_mut(&to) else { return };
+        subscription.held += 1;
+        if let (Some(position), None) = (publication.position, &subscription.wish.group) {
+            let seen = self.seen.entry((to.node, subscription.wish.pattern.clone())).or_default();
+            seen.insert(publication.topic.as_str().to_owned(), position);
+        }
+    }
+
+    /// The application of a node has done with publications of a subscription.
+    pub(super) fn consumed(&mut self, key: SubscriptionKey, messages: u32) {
+        if let Some(subscription) = self.subscriptions.get_mut(&key) {
+            subscription.held = subscription.held.saturating_sub(messages);
+        }
+    }
+
+    /// A subscription was told that it dropped something.
+    pub(super) fn slow(&mut self, key: SubscriptionKey) {
+        if let Some(subscription) = self.subscriptions.get_mut(&key) {
+            subscription.slow = true;
+        }
+    }
+
+    /// The last that subscriptions of a node to a pattern had of each topic.
+    #[must_use]
+    pub fn seen(&self, node: HostId, pattern: &Arc<str>) -> Vec<(Topic, Position)> {
+        let seen = self.seen.get(&(node, pattern.clone())).into_iter().flatten();
+        seen.filter_map(|(topic, position)| Some((Topic::new(topic).ok()?, *position))).collect()
     }
 
     /// A receipt came.

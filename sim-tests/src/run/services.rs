@@ -6,7 +6,7 @@ use io_sim::HostId;
 use proto_core::{
     id::Token,
     node::{CallCommand, Command, TopicCommand},
-    pubsub::{Group, Pattern, Publish, Subscribe, Topic},
+    pubsub::{Group, Pattern, Publish, Resume, Subscribe, Topic},
     queue::Limit,
     rpc::{self, Call, Capacity, Entry, Mode, ServiceName, Target},
     time::Time,
@@ -32,11 +32,13 @@ impl<W: Theatre> Stage<'_, W> {
         }
         let plain = |command, what| Some((command, CLIENT_WITHIN, what, None));
         match service {
-            Service::Subscribe { pattern, group, policy, queue, credit, .. } => {
+            Service::Subscribe { at, pattern, group, policy, queue, credit, resume } => {
                 let group = group.as_deref().map(Group::new).transpose().ok()?;
                 let queue = Limit { count: *queue as usize, weight: QUEUE_BYTES };
                 let wanted = Subscribe::new(Pattern::new(pattern).ok()?);
-                let wanted = Subscribe { group, policy: *policy, queue, credit: *credit, ..wanted };
+                let seen = || self.referee.oracle.topics().seen(*at, pattern);
+                let resume = if *resume { Resume::After(seen()) } else { Resume::Live };
+                let wanted = Subscribe { group, policy: *policy, queue, credit: *credit, resume, ..wanted };
                 plain(Command::Topic(TopicCommand::Subscribe(Box::new(wanted))), "subscription")
             }
             Service::Unsubscribe { at, pattern } => {
@@ -54,14 +56,14 @@ impl<W: Theatre> Stage<'_, W> {
                 let deadline = ms(*deadline_ms);
                 Some((Command::AwaitKnown { deadline }, deadline, "word that everybody knows", None))
             }
-            Service::Register { service, at_once, queue, .. } => {
+            Service::Register { service, at_once, queue, client, .. } => {
                 let capacity = Capacity { concurrency: *at_once, queue: *queue };
-                let entry = Entry { capacity, ..Entry::new(ServiceName::new(service).ok()?, None) };
+                let entry = Entry { capacity, ..Entry::new(ServiceName::new(service).ok()?, client.clone()) };
                 plain(Command::Call(CallCommand::Register(Box::new(entry))), "service")
             }
-            Service::Unregister { service, .. } => {
-                let service = ServiceName::new(service).ok()?;
-                plain(Command::Call(CallCommand::Unregister { service, client: None }), "end of a service")
+            Service::Unregister { service, client, .. } => {
+                let (service, client) = (ServiceName::new(service).ok()?, client.clone());
+                plain(Command::Call(CallCommand::Unregister { service, client }), "end of a service")
             }
             Service::Call { .. } => self.word_call(service),
             Service::Cancel { from } => {
@@ -73,15 +75,18 @@ impl<W: Theatre> Stage<'_, W> {
     }
 
     fn word_call(&mut self, service: &Service) -> Option<Wording> {
-        let Service::Call { from, service, to, bytes, deadline_ms, key } = service else { return None };
+        let Service::Call { from, service, to, bytes, deadline_ms, key, streaming, client } = service else {
+            return None;
+        };
         let to = match to {
             Callee::Node(host) => Target::Node(self.referee.name(*host).addr()),
             Callee::Any(balance) => Target::Balanced(*balance),
         };
         let (service, deadline) = (ServiceName::new(service).ok()?, ms(*deadline_ms));
-        let mode = Mode::Unary { key: key.and_then(|key| rpc::Key::new(bytes::Bytes::copy_from_slice(&[key]))) };
+        let key = key.and_then(|key| rpc::Key::new(bytes::Bytes::copy_from_slice(&[key])));
+        let mode = if *streaming { Mode::Streaming } else { Mode::Unary { key } };
         let name = self.referee.oracle.next_key(*from)?;
-        let call = Call { service, to, from_client: None, payload: name.payload(*bytes), deadline, mode };
+        let call = Call { service, to, from_client: client.clone(), payload: name.payload(*bytes), deadline, mode };
         Some((Command::Call(CallCommand::Call(Box::new(call))), deadline, "call", Some(name)))
     }
 
@@ -96,18 +101,21 @@ impl<W: Theatre> Stage<'_, W> {
                 let sure = fresh.then(|| self.sure_of(from));
                 self.referee.oracle.published(key, topic.clone(), addr, sure);
             }
-            (Service::Call { service, to, bytes, deadline_ms, key, .. }, Some(name)) => {
+            (Service::Call { service, to, bytes, deadline_ms, key, streaming, client, .. }, Some(name)) => {
                 let called = Called {
                     from: addr,
                     service: Arc::clone(service),
                     to: *to,
                     payload: name.payload(*bytes),
                     key: *key,
+                    streaming: *streaming,
+                    client: client.clone(),
                     deadline: ms(*deadline_ms),
                     asked,
                     fresh,
                     token,
                     ran: Vec::new(),
+                    items: 0,
                     ended: Vec::new(),
                 };
                 self.referee.oracle.called(name, called);

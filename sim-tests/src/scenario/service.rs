@@ -25,6 +25,9 @@ pub enum Service {
         queue: u32,
         /// Publications held unconsumed at most.
         credit: u32,
+        /// Whether it begins after what this node's subscriptions to this pattern had last, of every topic.
+        #[serde(default, skip_serializing_if = "is_false")]
+        resume: bool,
     },
     /// Ends the oldest subscription of this pattern, if there is one.
     Unsubscribe {
@@ -63,6 +66,9 @@ pub enum Service {
         at_once: u32,
         /// Calls that may wait beyond that.
         queue: u32,
+        /// The client that serves it; the node itself if none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Arc<str>>,
     },
     /// Serves it no more.
     Unregister {
@@ -70,6 +76,9 @@ pub enum Service {
         at: HostId,
         /// Its name.
         service: Arc<str>,
+        /// The client that served it; the node itself if none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Arc<str>>,
     },
     /// Calls.
     Call {
@@ -86,12 +95,23 @@ pub enum Service {
         /// The idempotency key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<u8>,
+        /// Whether items are wanted before the answer; without a key only.
+        #[serde(default, skip_serializing_if = "is_false")]
+        streaming: bool,
+        /// The client that calls; the node itself if none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Arc<str>>,
     },
     /// Wants no answer to its last call any more, if it is not answered.
     Cancel {
         /// Who.
         from: HostId,
     },
+}
+
+/// What most requests do not say.
+const fn is_false(wish: &bool) -> bool {
+    !*wish
 }
 
 /// Who shall serve a call.

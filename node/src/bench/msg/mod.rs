@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cast, Figures, Machine, Middle, Plan, Spec, Worker, WorkerError};
 
-pub(super) use role::Posting;
+pub(super) use role::{Posting, reach, start as start_mesh};
 pub use role::{Role, play};
 
 /// Names of the nodes.
@@ -73,13 +73,14 @@ fn cast(program: &Path, token: &str, topology: Topology) -> Result<Cast, WorkerE
         Topology::Pair => {
             let subscriber = start(Role::Sub, SUBSCRIBER, None)?;
             let publisher = start(Role::Pub, PUBLISHER, Some(&subscriber.addr))?;
-            Ok(Cast { publisher, middle: Middle::None, subscriber })
+            Ok(Cast { publisher, middle: vec![], subscribers: vec![subscriber], subscriptions: 1 })
         }
         Topology::Relay => {
             let relay = start(Role::Relay, RELAY, None)?;
             let subscriber = start(Role::Sub, SUBSCRIBER, Some(&relay.addr))?;
             let publisher = start(Role::Pub, PUBLISHER, Some(&relay.addr))?;
-            Ok(Cast { publisher, middle: Middle::Worker(relay), subscriber })
+            let middle = vec![Middle::Worker(relay)];
+            Ok(Cast { publisher, middle, subscribers: vec![subscriber], subscriptions: 1 })
         }
     }
 }

@@ -45,21 +45,26 @@ impl Role {
 pub async fn play(role: Role) -> io::Result<()> {
     let mut orders = Orders::read();
     let Some(spec) = orders.next::<Spec>().await else { return Ok(()) };
-    match serve(role, spec, &mut orders).await {
+    match serve(role, &spec, &mut orders).await {
         Ok(()) => Ok(()),
         Err(why) => note(&Note::Failed(why.to_string())),
     }
 }
 
-async fn serve(role: Role, spec: Spec, orders: &mut Orders) -> io::Result<()> {
+/// Starts the node that `spec` describes, and tells that it is up.
+pub(in crate::bench) async fn start(spec: &Spec) -> io::Result<Mesh> {
     let name = NodeName::new(&spec.name).map_err(io::Error::other)?;
-    let mut options = MeshOptions::new(Psk::from_token(spec.token.as_bytes())).name(name);
-    options = match &spec.connect {
-        Some(addr) => options.connect(&format!("tcp://{addr}")),
-        None => options.listen("tcp://127.0.0.1:0"),
-    };
+    let mut options = MeshOptions::new(Psk::from_token(spec.token.as_bytes())).name(name).listen("tcp://127.0.0.1:0");
+    if let Some(addr) = &spec.connect {
+        options = options.connect(&format!("tcp://{addr}"));
+    }
     let mesh = Mesh::start(options).await.map_err(io::Error::other)?;
     note(&Note::Up(mesh.local_addrs().first().copied()))?;
+    Ok(mesh)
+}
+
+async fn serve(role: Role, spec: &Spec, orders: &mut Orders) -> io::Result<()> {
+    let mesh = start(spec).await?;
     while let Some(order) = orders.next().await {
         match (role, order) {
             (_, Order::Cpu) => note(&Note::Cpu(cpu_own()))?,
@@ -67,7 +72,7 @@ async fn serve(role: Role, spec: Spec, orders: &mut Orders) -> io::Result<()> {
                 reach(&mesh, &name).await?;
                 note(&Note::Reached)?;
             }
-            (Role::Sub, Order::Receive { count, sample }) => {
+            (Role::Sub, Order::Receive { subscriptions: _, count, sample }) => {
                 let mut inbox = Taking { incoming: mesh.incoming().map_err(io::Error::other)?, batch: Vec::new() };
                 note(&Note::Ready)?;
                 note(&Note::Arrived(receive(&mut inbox, count, sample).await?))?;
@@ -76,7 +81,9 @@ async fn serve(role: Role, spec: Spec, orders: &mut Orders) -> io::Result<()> {
                 let mut outbox = Posting(mesh.sender(&to).map_err(io::Error::other)?);
                 note(&Note::Sent(publish(&mut outbox, count, size, rate, sample).await?))?;
             }
-            (Role::Pub | Role::Relay, Order::Receive { .. }) | (Role::Sub | Role::Relay, Order::Publish { .. }) => {
+            (_, Order::Serve | Order::Call { .. })
+            | (Role::Pub | Role::Relay, Order::Receive { .. })
+            | (Role::Sub | Role::Relay, Order::Publish { .. }) => {
                 return Err(io::Error::other(format!("not the part of a {}", role.as_str())));
             }
         }
@@ -84,7 +91,8 @@ async fn serve(role: Role, spec: Spec, orders: &mut Orders) -> io::Result<()> {
     Ok(())
 }
 
-async fn reach(mesh: &Mesh, name: &str) -> io::Result<()> {
+/// Waits until another node can be reached.
+pub(in crate::bench) async fn reach(mesh: &Mesh, name: &str) -> io::Result<()> {
     let looking = async {
         loop {
             if mesh.ping(name).await.map_err(io::Error::other)?.is_some() {

@@ -95,8 +95,9 @@ fn a_machine_takes_every_parcel_at_once() {
 fn a_parcel_that_was_lost_is_sent_again() {
     let mut sender = flows("me", "peer", MINE, THEIRS, Port::Topics);
     let first = arrivals("me", MINE, &post(&mut sender, at(1), 7, "first"));
-    let again = arrivals("me", MINE, &untimed(sender.run_until(at(501))));
+    let again = arrivals("me", MINE, &untimed(sender.run_until(at(201))));
     assert_eq!(again, first);
+    assert_eq!(untimed(sender.run_until(at(1_000))).len(), 1, "and once more");
     let outcomes = untimed(sender.run_until(at(1_001)));
     assert_eq!(outcomes, [Effect::Settled { id: 7, node: addr("peer"), outcome: Outcome::Unknown }]);
 }

@@ -63,9 +63,9 @@ fn a_lost_message_is_sent_again_ever_more_slowly() {
     send_numbers(&mut bench, at(0), 1..=1, 9_000);
     let told = bench.run_until(at(8_000));
     let times: Vec<_> = told.iter().map(|(time, _)| *time).collect();
-    assert_eq!(times, [at(500), at(1_500), at(3_500), at(7_500)]);
+    assert_eq!(times, [at(200), at(600), at(1_400), at(3_000), at(6_200)]);
     assert_eq!(sent(told.iter().map(|(_, effect)| effect))[3], (1, 0, "1".into()));
-    assert_eq!(bench.probe.get(Counter::MessagesRetransmitted), 4);
+    assert_eq!(bench.probe.get(Counter::MessagesRetransmitted), 5);
 }
 
 #[test]
@@ -76,8 +76,23 @@ fn silence_on_a_way_that_was_left_is_not_held_against_the_new_one() {
     assert_eq!(bench.handle(at(100), rerouted()), [], "the answer may still come");
     bench.run_until(at(1_500));
     assert_eq!(numbers(&bench.handle(at(1_600), rerouted())), [1]);
-    let times: Vec<_> = bench.run_until(at(4_000)).iter().map(|(time, _)| *time).collect();
-    assert_eq!(times, [at(2_100), at(3_100)], "doubling begins anew");
+    let times: Vec<_> = bench.run_until(at(2_500)).iter().map(|(time, _)| *time).collect();
+    assert_eq!(times, [at(1_800), at(2_200)], "doubling begins anew");
+}
+
+/// A way on which every answer takes 700 ms, and who sends a message every second.
+#[test]
+fn a_slow_way_is_soon_known_and_then_nothing_is_sent_twice() {
+    let mut bench = sender();
+    let mut sent_again = vec![];
+    for number in 1..=4 {
+        let now = at(1_000 * number);
+        send_numbers(&mut bench, now, number..=number, 9_000);
+        bench.run_until(now + ms(700));
+        bench.handle(now + ms(700), ack(number, 0, 100, &[]));
+        sent_again.push(bench.probe.get(Counter::MessagesRetransmitted));
+    }
+    assert_eq!(sent_again, [2, 2, 2, 2], "the first one, twice");
 }
 
 #[test]
@@ -95,21 +110,31 @@ fn a_timeout_sends_again_only_what_is_missing_and_not_too_much() {
     let mut bench = sender();
     send_numbers(&mut bench, at(0), 1..=200, 9_000);
     assert_eq!(numbers(&bench.handle(at(10), ack(0, 0b11, 4_096, &[]))), []);
-    let again = numbers(&untimed(bench.run_until(at(510))));
+    let again = numbers(&untimed(bench.run_until(at(210))));
     assert_eq!(again.len(), 62);
     assert_eq!((again[0], again[1], again[61]), (1, 4, 64));
     // An answer moves the rest along.
-    let again = numbers(&bench.handle(at(520), ack(64, 0, 4_096, &[])));
+    let again = numbers(&bench.handle(at(220), ack(64, 0, 4_096, &[])));
     assert_eq!((again[0], again.len()), (65, 128));
+}
+
+/// On a lane with room for a few frames, the first of many is the one that is dropped.
+#[test]
+fn after_a_second_timeout_only_a_few_are_sent() {
+    let mut bench = sender();
+    send_numbers(&mut bench, at(0), 1..=200, 9_000);
+    assert_eq!(numbers(&untimed(bench.run_until(at(200)))).len(), 64);
+    assert_eq!(numbers(&untimed(bench.run_until(at(600)))), [1, 2, 3, 4]);
+    assert_eq!(numbers(&bench.handle(at(620), ack(4, 0, 4_096, &[]))), [5, 6, 7, 8, 9, 10, 11, 12]);
 }
 
 #[test]
 fn a_message_past_its_deadline_is_unknown() {
     let mut bench = sender();
-    send_numbers(&mut bench, at(0), 1..=1, 300);
+    send_numbers(&mut bench, at(0), 1..=1, 150);
     let told = bench.run_until(at(400));
     assert_eq!(done(told.iter().map(|(_, effect)| effect)), [(1, UNKNOWN)]);
-    assert_eq!(told[0].0, at(300));
+    assert_eq!(told[0].0, at(150));
     assert_eq!(bench.probe.get(Counter::MessagesUnknown), 1);
     // A late answer changes nothing.
     assert_eq!(bench.handle(at(500), ack(1, 0, 100, &[])), []);
@@ -127,12 +152,12 @@ fn later_messages_tell_what_was_given_up() {
 #[test]
 fn a_message_that_waits_behind_one_given_up_is_freed_at_once() {
     let mut bench = sender();
-    send_numbers(&mut bench, at(0), 1..=1, 300);
+    send_numbers(&mut bench, at(0), 1..=1, 150);
     send_numbers(&mut bench, at(0), 2..=2, 9_000);
     assert_eq!(bench.handle(at(10), ack(0, 0b1, 100, &[])), []);
-    let told = bench.run_until(at(300));
+    let told = bench.run_until(at(150));
     assert_eq!(sent(told.iter().map(|(_, effect)| effect)), [(2, 0, "2".into())]);
-    assert_eq!(told.iter().map(|(time, _)| *time).max(), Some(at(300)));
+    assert_eq!(told.iter().map(|(time, _)| *time).max(), Some(at(150)));
 }
 
 #[test]
@@ -178,7 +203,7 @@ fn coming_within_reach_again_sends_again_at_once() {
     assert_eq!(bench.run_until(at(30_000)), []);
     assert_eq!(numbers(&bench.handle(at(30_000), reachable("peer", THEIRS))), [1, 2]);
     // The doubling of the retry starts anew.
-    assert_eq!(bench.machine.poll_timeout().map(|(due, _)| due), Some(at(30_500)));
+    assert_eq!(bench.machine.poll_timeout().map(|(due, _)| due), Some(at(30_200)));
 }
 
 #[test]

@@ -9,7 +9,9 @@ use super::*;
 use crate::{
     node::{CallCommand, CallEvent, TopicCommand, TopicEvent},
     pubsub::{Group, Pattern, Publish, Report, Subscribe, Topic},
-    rpc::{Balance, Call, Completion, Entry, InvocationId, Mode, Provider, Reply, ServiceName, Target},
+    rpc::{
+        Balance, Call, Completion, Entry, InvocationId, Mode, Overload, Progress, Provider, Reply, ServiceName, Target,
+    },
 };
 
 fn subscribe(pattern: &str, group: Option<&str>) -> Command {
@@ -151,6 +153,70 @@ fn a_call_finds_its_provider_by_name_over_a_relay() {
     let at = Some(Provider { node: addr(2), client: None });
     let completion = Completion::Ok(Bytes::from_static(b"3"));
     assert_eq!(answers(&told, 2), [&Answer::Called { at, completion }]);
+}
+
+/// More answers at once than may wait in the flow to their caller.
+#[test]
+fn answers_that_the_flow_has_no_room_for_come_all_the_same() {
+    let (mut fabric, _) = line(2);
+    fabric.command(1, 1, register("sum"));
+    fabric.run_until(Time::from_secs(2));
+    let asked = 80;
+    (0..asked).for_each(|number| fabric.command(0, 10 + number, call("sum", Target::Node(addr(1)), "1 2")));
+    let told = fabric.run_until(Time::from_millis(2_010));
+    let answer = Bytes::from(vec![0; 1_024 * 1_024]);
+    // 64 run at once, the rest when these have answered.
+    let (mut told, mut ran) = (told, 0);
+    for _ in 0..2 {
+        for (_, invocation, _) in invoked(&told) {
+            ran += 1;
+            let reply = Reply::Done(answer.clone());
+            fabric.command(1, 3, Command::Call(CallCommand::Reply { invocation, reply }));
+        }
+        told = fabric.run_until(fabric.now());
+    }
+    assert_eq!(ran, asked);
+    assert!(fabric.node(1).unwrap().calls().is_holding(addr(0)), "or this shows nothing");
+    let told = fabric.run_until(Time::from_secs(4));
+    let done = |token| answers(&told, 10 + token).iter().filter(|answer| is_ok(answer)).count();
+    assert_eq!((0..asked).map(done).sum::<usize>(), asked as usize);
+}
+
+/// More calls at once than a flow sends before it hears of the first, and no time to wait for that.
+#[test]
+fn a_timeout_knows_that_a_call_never_left() {
+    let (mut fabric, _) = line(2);
+    fabric.run_until(Time::from_secs(2));
+    for token in 0..300 {
+        let Command::Call(CallCommand::Call(mut one)) = call("sum", Target::Node(addr(1)), "1 2") else { panic!() };
+        one.deadline = MS;
+        fabric.command(0, 10 + token, Command::Call(CallCommand::Call(one)));
+    }
+    let told = fabric.run_until(Time::from_secs(3));
+    let ends = |token| match answers(&told, 10 + token)[..] {
+        [Answer::Called { completion, .. }] => completion.clone(),
+        ref other => panic!("{other:?}"),
+    };
+    let left = (0_u64..300).filter(|token| ends(*token) == Completion::Timeout(Progress::Sent)).count();
+    let stayed = (0..300).filter(|token| ends(*token) == Completion::Overloaded(Overload::Transport)).count();
+    assert_eq!((left, stayed), (256, 44));
+}
+
+fn is_ok(answer: &Answer) -> bool {
+    matches!(answer, Answer::Called { completion: Completion::Ok(_), .. })
+}
+
+#[test]
+fn a_node_that_shuts_down_says_first_what_it_has_to_say() {
+    let (mut fabric, _) = line(2);
+    fabric.command(1, 1, subscribe("news", None));
+    fabric.run_until(Time::from_secs(2));
+    // More than a flow sends before it hears of the first.
+    (0..1_000).for_each(|number| fabric.command(0, 2, publish("news", &number.to_string(), false)));
+    fabric.command(0, 3, Command::Drain { deadline: SOON });
+    let told = fabric.run_until(Time::from_secs(4));
+    assert_eq!(publications(&told).len(), 1_000);
+    assert_eq!(answers(&told, 3), [&Answer::Drained { unanswered: 0 }]);
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn what_never_left_is_tried_elsewhere_and_what_may_have_arrived_is_not() {
     }
     let costs = [("x", Some(1)), ("y", Some(2))];
     publish_at(&mut bench, at(1), about("a", "1"), &costs);
-    let lost = |seq, outcome| Event::Outcome { seq: Seq(seq), node: addr("x"), outcome };
+    let lost = |seq, outcome| Event::Outcome { seq: Seq(seq), part: 0, node: addr("x"), outcome };
     let effects = bench.handle(at(1), lost(1, Outcome::Rejected(Rejected::Busy)));
     assert_eq!(forwarded(&effects), [to_group("y", "g")]);
     publish_at(&mut bench, at(1), about("a", "2"), &costs);
@@ -246,4 +246,35 @@ fn the_publisher_itself_is_no_member_without_echo() {
     let publish = Publish { from_client: Some(Arc::from("cam")), echo: false, ..about("a", "1") };
     let effects = publish_at(&mut bench, at(0), publish, &[]);
     assert_eq!((delivered(&effects), nodes(&effects)), (vec![], addrs(&["x"])));
+}
+
+/// Twenty groups with the longest names there are, all at one node.
+#[test]
+fn more_groups_than_fit_a_header_are_further_parts() {
+    let mut bench = bench();
+    let names: Vec<String> = (0..20).map(|number| std::format!("{number:0>64}")).collect();
+    wants(&mut bench, "x", "a", 1);
+    names.iter().for_each(|name| wants(&mut bench, "x", &std::format!("a|{name}"), 1));
+    let effects = publish(&mut bench, "a", "1");
+    let parts = |effects: &[Effect]| {
+        let part = |effect: &Effect| match effect {
+            Effect::Forward { part, to, header, .. } => {
+                let groups = to[0].groups.iter().map(|name| std::format!("{name}")).collect::<Vec<_>>();
+                let weight = 1 + header.len() + 2 + groups.iter().map(|name| name.len() + 1).sum::<usize>();
+                assert!(weight <= crate::limits::PARCEL_HEAD_MAX, "{weight}");
+                Some((*part, v1::Publication::split_from(header).unwrap().0.groups_only, groups))
+            }
+            _ => None,
+        };
+        effects.iter().filter_map(part).collect::<Vec<_>>()
+    };
+    let [(0, false, first), (1, true, second)] = &parts(&effects)[..] else { panic!("{:?}", parts(&effects)) };
+    let mut all = [&first[..], &second[..]].concat();
+    all.sort();
+    assert_eq!(all, names);
+    // Only the groups of the part that did not come are tried elsewhere; here there is nobody.
+    let why = Outcome::Rejected(crate::error::Rejected::Busy);
+    let before = bench.probe.get(Counter::GroupsUnserved);
+    bench.handle(at(0), Event::Outcome { seq: Seq(1), part: 1, node: addr("x"), outcome: why });
+    assert_eq!(bench.probe.get(Counter::GroupsUnserved) - before, second.len() as u64);
 }

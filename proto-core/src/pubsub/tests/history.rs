@@ -171,6 +171,12 @@ fn of_too_many_topics_the_one_used_longest_ago_goes_and_its_numbers_never_come_a
     publish(&mut bench, "a.0", "again");
     let positions = bench.machine.history().find(|view| view.topic == topic("a.0")).unwrap();
     assert_eq!(positions.first, Seq(2));
+    // Of what it had before nothing is known, and numbers that it never had are not counted as missing.
+    let after = |name: &str, seq| (topic(name), Position { epoch: MINE, seq: Seq(seq) });
+    let (_, recovery) = resume(&mut bench, at(0), "a.0", Resume::After(vec![after("a.0", 0)]));
+    assert_eq!(recovery, Some(Recovery { recovered: false, replayed: 1, missing: 0 }));
+    let (_, recovery) = resume(&mut bench, at(0), "a.0", Resume::After(vec![after("a.0", 1)]));
+    assert_eq!(recovery, Some(Recovery { recovered: true, replayed: 1, missing: 0 }));
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn receipt(
 }
 
 fn outcome(node: &str, seq: u64, outcome: Outcome) -> Event<'static> {
-    Event::Outcome { seq: Seq(seq), node: addr(node), outcome }
+    Event::Outcome { seq: Seq(seq), part: 0, node: addr(node), outcome }
 }
 
 /// What the publisher is told.
@@ -96,6 +96,81 @@ fn a_node_that_is_lost_is_not_waited_for() {
     publish_at(&mut bench, at(0), asking("1"), &[]);
     let report = Report { missing: vec![(addr("x"), Missing::Unknown)], ..Report::default() };
     assert_eq!(reports(bench.handle(at(1), outcome("x", 1, Outcome::Unknown))), [report]);
+}
+
+fn reachable(node: &str, life: u64) -> Event<'static> {
+    Event::Reachable { node: addr(node), incarnation: Incarnation(life) }
+}
+
+#[test]
+fn a_node_that_restarted_with_the_publication_is_not_waited_for() {
+    let mut bench = bench();
+    for node in ["x", "y"] {
+        wants(&mut bench, node, "a", 1);
+        bench.handle(at(0), reachable(node, 1));
+        publish_at(&mut bench, at(0), asking("1"), &[]);
+    }
+    // The first went to x alone, and has arrived; the second has not arrived at x.
+    assert!(bench.machine.awaits_receipts());
+    bench.handle(at(1), outcome("x", 1, Outcome::Delivered));
+    assert_eq!(bench.handle(at(2), reachable("x", 1)), [], "the same life");
+    let report = Report { missing: vec![(addr("x"), Missing::Unknown)], ..Report::default() };
+    assert_eq!(reports(bench.handle(at(3), reachable("x", 2))), [report]);
+    assert_eq!(receipt(&mut bench, "x", 2, 1, &[]), [], "the new life got the second, and answers");
+    assert_eq!(reports(receipt(&mut bench, "y", 2, 1, &[])), [all(2, 2)]);
+    assert!(!bench.machine.awaits_receipts());
+}
+
+#[test]
+fn a_node_that_stays_out_of_reach_is_not_waited_for() {
+    let mut bench = bench();
+    wants(&mut bench, "x", "a", 1);
+    bench.handle(at(0), reachable("x", 1));
+    publish_at(&mut bench, at(0), Publish { deadline: millis(60_000), ..asking("1") }, &[]);
+    let away = || Event::Unreachable { node: addr("x") };
+    bench.handle(at(100), away());
+    bench.handle(at(5_099), reachable("x", 1));
+    assert_eq!(bench.run_until(at(6_000)), [], "it came back");
+    bench.handle(at(6_000), away());
+    assert_eq!(bench.handle(at(6_001), away()), []);
+    assert_eq!(bench.run_until(at(10_999)), []);
+    let told = bench.run_until(at(11_000));
+    let report = Report { missing: vec![(addr("x"), Missing::Unknown)], ..Report::default() };
+    assert_eq!(reports(told.into_iter().map(|(_, effect)| effect)), [report]);
+    assert_eq!(bench.machine.poll_timeout(), None);
+}
+
+#[test]
+fn a_node_is_only_said_not_to_have_got_it_if_no_part_of_it_came() {
+    let part = |part, why| Event::Outcome { seq: Seq(1), part, node: addr("y"), outcome: Outcome::Rejected(why) };
+    let mut bench = bench();
+    wants(&mut bench, "x", "a|g", 1);
+    wants(&mut bench, "y", "a|g", 1);
+    wants(&mut bench, "y", "a", 1);
+    publish_at(&mut bench, at(0), asking("1"), &[("y", Some(2))]);
+    bench.handle(at(0), part(0, Rejected::Busy));
+    // The group of x is given to y, which gets that part and not the first.
+    assert_eq!(nodes(&receipt(&mut bench, "x", 1, 0, &["g"])), addrs(&["y"]));
+    let report = Report { subscribers: 1, nodes: 1, missing: vec![(addr("y"), Missing::Unknown)], unserved: vec![] };
+    assert_eq!(reports(receipt(&mut bench, "y", 1, 1, &[])), [report]);
+    // The other way about: y gets the first part, and the one for the group is refused.
+    publish_at(&mut bench, at(0), asking("2"), &[("y", Some(2))]);
+    bench.handle(
+        at(0),
+        Event::Receipt {
+            from: addr("x"),
+            receipt: v1::Receipt {
+                incarnation: MINE,
+                seq: Seq(2),
+                subscriptions: 0,
+                vacant: SmallVec::from_slice(&["g"]),
+            },
+        },
+    );
+    let refused = Event::Outcome { seq: Seq(2), part: 1, node: addr("y"), outcome: Outcome::Rejected(Rejected::Busy) };
+    bench.handle(at(0), refused);
+    let report = Report { subscribers: 1, nodes: 1, missing: vec![], unserved: vec![group("g")] };
+    assert_eq!(reports(receipt(&mut bench, "y", 2, 1, &[])), [report]);
 }
 
 #[test]

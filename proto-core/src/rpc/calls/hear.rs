@@ -70,6 +70,10 @@ impl Calls {
             Answer::Lost { why: CallLoss::ResultForgotten } => {
                 self.end(env, number, Completion::Lost(Loss::ResultForgotten));
             }
+            Answer::Lost { why: CallLoss::AnswerLost } => {
+                pending.call_off(env, number);
+                self.end(env, number, Completion::Lost(Loss::AnswerLost));
+            }
         }
     }
 

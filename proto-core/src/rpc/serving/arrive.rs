@@ -16,7 +16,7 @@ use crate::{
     },
     probe::Counter,
     rpc::{
-        Effect, InvocationId,
+        Effect, InvocationId, Room,
         keys::{Scoped, Stored, Used, scoped},
     },
     wire::v1::CallRefusal,
@@ -82,10 +82,10 @@ impl Serving {
     ) {
         let Some(number) = self.run_of(node, life, call) else { return };
         let Some(stream) = self.runs.get_mut(number).and_then(|run| run.stream.as_mut()) else { return };
-        stream.items_allowed = stream.items_allowed.max(items);
-        stream.bytes_allowed = stream.bytes_allowed.max(bytes);
-        if stream.has_credit() && core::mem::take(&mut stream.blocked) {
-            env.fx.push(Effect::Writable { invocation: InvocationId(number) });
+        let Room { items: items_before, bytes: bytes_before } = stream.room;
+        if items > items_before || bytes > bytes_before {
+            stream.room = Room { items: items.max(items_before), bytes: bytes.max(bytes_before) };
+            env.fx.push(Effect::Writable { invocation: InvocationId(number), room: stream.room });
         }
     }
 

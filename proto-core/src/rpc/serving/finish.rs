@@ -151,7 +151,7 @@ impl Serving {
             endpoint.stats.errors += u64::from(!matches!(result, Stored::Done(_)));
             load = endpoint.load();
         }
-        let items = run.stream.map_or(0, |stream| stream.items);
+        let items = run.stream.map_or(0, |stream| stream.sent.items);
         for waiter in &run.waiters {
             self.by_call.remove(&(waiter.node, waiter.call));
             env.peers.serving_ends(waiter.node);
@@ -190,13 +190,12 @@ fn item(env: &mut Env<'_>, run: &mut Run, payload: Bytes) -> Result<(), NotTaken
         return Err(NotTaken::Over);
     }
     let stream: &mut Stream = run.stream.as_mut().ok_or(NotTaken::NotStreaming)?;
-    if !stream.has_credit() {
-        stream.blocked = true;
+    if !stream.room.takes_more(stream.sent) {
         return Err(NotTaken::NoCredit);
     }
-    let seq = stream.items;
-    stream.items += 1;
-    stream.bytes += payload.len() as u64;
+    let seq = stream.sent.items;
+    stream.sent.items += 1;
+    stream.sent.bytes += payload.len() as u64;
     if let [waiter] = *run.waiters {
         env.answer(waiter, Answer::Item { seq, payload });
     }

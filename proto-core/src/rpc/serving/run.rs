@@ -10,7 +10,7 @@ use super::{Answer, Caller, Endpoint, Env, Waiter};
 use crate::{
     arena::Handle,
     limits::{CALL_STATUS_EVERY, CALL_STATUS_FIRST, HANDLER_STOP},
-    rpc::keys::Scoped,
+    rpc::{Room, keys::Scoped},
     time::Time,
     wire::v1::CallStage,
 };
@@ -47,22 +47,13 @@ pub(super) enum State {
 /// What was sent of a streaming reply, and what may be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stream {
-    pub(super) items: u64,
-    pub(super) bytes: u64,
-    pub(super) items_allowed: u64,
-    pub(super) bytes_allowed: u64,
-    /// The handler was told to wait.
-    pub(super) blocked: bool,
+    pub(super) sent: Room,
+    pub(super) room: Room,
 }
 
 impl Stream {
     pub(super) fn new((items, bytes): (u32, u32)) -> Self {
-        let (items_allowed, bytes_allowed) = (items.into(), bytes.into());
-        Self { items: 0, bytes: 0, items_allowed, bytes_allowed, blocked: false }
-    }
-
-    pub(super) const fn has_credit(&self) -> bool {
-        self.items < self.items_allowed && self.bytes < self.bytes_allowed
+        Self { sent: Room::default(), room: Room { items: items.into(), bytes: bytes.into() } }
     }
 }
 

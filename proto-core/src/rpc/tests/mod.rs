@@ -8,6 +8,7 @@ mod keys;
 mod local;
 mod provider;
 mod stream;
+mod unsent;
 mod wire;
 mod world;
 

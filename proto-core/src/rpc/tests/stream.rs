@@ -11,7 +11,7 @@ fn serving() -> (Bench<Rpc>, InvocationId) {
     register(&mut me, at(0), entry(None, 1, 5));
     let header = v1::Call::Request(v1::Request { window: Some((2, 100)), ..request(1, 1_000) });
     let effects = me.handle(at(0), received("a", header, ""));
-    assert!(invoked(&effects)[0].streaming);
+    assert_eq!(invoked(&effects)[0].room, Some(Room { items: 2, bytes: 100 }));
     (me, invocation(&effects))
 }
 
@@ -30,15 +30,17 @@ fn items_are_numbered_and_the_last_answer_counts_them() {
 }
 
 #[test]
-fn a_handler_waits_for_room_and_is_told_once() {
+fn a_handler_waits_for_room_and_is_told_how_much_there_is() {
     let (mut me, id) = serving();
     item(&mut me, at(1), id, "x").0.unwrap();
     item(&mut me, at(1), id, "y").0.unwrap();
     assert_eq!(item(&mut me, at(1), id, "z"), (Err(NotTaken::NoCredit), std::vec![]));
     let credit = |items, bytes| received("a", v1::Call::Credit { call: 1, items, bytes }, "");
     assert_eq!(me.handle(at(2), credit(1, 1)), [], "credit never shrinks");
-    assert_eq!(me.handle(at(3), credit(3, 100)), [Effect::Writable { invocation: id }]);
-    assert_eq!(me.handle(at(4), credit(4, 100)), []);
+    let told = |items| Effect::Writable { invocation: id, room: Room { items, bytes: 100 } };
+    assert_eq!(me.handle(at(3), credit(3, 100)), [told(3)]);
+    assert_eq!(me.handle(at(4), credit(3, 100)), []);
+    assert_eq!(me.handle(at(4), credit(4, 90)), [told(4)]);
     assert_eq!(item(&mut me, at(5), id, &"z".repeat(200)).0, Ok(()), "one item may exceed the bytes");
     assert_eq!(item(&mut me, at(5), id, "!").0, Err(NotTaken::NoCredit));
 }
@@ -122,7 +124,8 @@ fn a_stream_within_one_node_has_the_same_window() {
     }
     assert_eq!(item(&mut me, at(1), id, "x").0, Err(NotTaken::NoCredit));
     let effects = me.with(at(2), |rpc, cx, fx| rpc.consumed(cx, call, 64, 64, fx));
-    assert_eq!(effects, [Effect::Writable { invocation: id }]);
+    let room = Room { items: 128, bytes: 1_048_640 };
+    assert_eq!(effects, [Effect::Writable { invocation: id, room }]);
     assert_eq!(item(&mut me, at(3), id, "x").0, Ok(()));
     assert_eq!(ended(&done(&mut me, at(4), id, "end")), [(1, Completion::Ok(bytes("end")))]);
 }

@@ -34,6 +34,7 @@ fn words() -> Vec<(&'static str, v1::Call<'static>)> {
         ("done", v1::Call::Done { call: 65_536, items: 0, load: 3 }),
         ("failed", v1::Call::Failed { call: 65_536, items: 0, load: 3, code: 404, message: "no such place" }),
         ("lost.handler_gone", v1::Call::Lost { call: 65_536, why: v1::CallLoss::HandlerGone }),
+        ("lost.answer_lost", v1::Call::Lost { call: 65_536, why: v1::CallLoss::AnswerLost }),
         ("lost.result_forgotten", v1::Call::Lost { call: 65_536, why: v1::CallLoss::ResultForgotten }),
         ("progress.queued", v1::Call::Progress { call: 65_536, stage: v1::CallStage::Queued { behind: 34 } }),
         ("progress.running", v1::Call::Progress { call: 65_536, stage: v1::CallStage::Running { for_us: 4_100_000 } }),

@@ -331,7 +331,9 @@ impl World {
                 }
                 self.put_off(self.now + ms(10), Later::Answer { node, life, invocation });
             }
-            Effect::Writable { invocation } => self.put_off(self.now, Later::Answer { node, life, invocation }),
+            Effect::Writable { invocation, room: _ } => {
+                self.put_off(self.now, Later::Answer { node, life, invocation })
+            }
             Effect::Item { token, call, payload } => {
                 let record = &mut self.calls[token.0 as usize];
                 assert_eq!(record.completion, None, "no item after the end");
@@ -379,7 +381,7 @@ impl World {
             assert_eq!(*runs, 1, "a key runs twice at one life of a provider");
         }
         let client = invocation.client.clone();
-        let items = if invocation.streaming { self.rng.below(200) } else { 0 };
+        let items = if invocation.room.is_some() { self.rng.below(200) } else { 0 };
         self.handlers.insert((node, life, invocation.id), Handler { number, client: client.clone(), items });
         let running =
             self.handlers.iter().filter(|((at, of, _), handler)| (*at, *of, &handler.client) == (node, life, &client));

@@ -53,10 +53,11 @@ fn offer(stage: &mut Stage<'_, impl Theatre>) -> Result<BTreeSet<HostId>, Violat
         let group = (at.0 % 2 == 0).then(|| Arc::from(GROUP));
         for (pattern, group) in [("calm.>", None), ("*.calm", group)] {
             let (policy, queue, credit) = (Policy::DropNewest, 1_024, 256);
-            let subscribe = Service::Subscribe { at, pattern: Arc::from(pattern), group, policy, queue, credit };
+            let pattern = Arc::from(pattern);
+            let subscribe = Service::Subscribe { at, pattern, group, policy, queue, credit, resume: false };
             let _ = stage.ask(&Op::Service(subscribe), true);
         }
-        let register = Service::Register { at, service: Arc::from(SERVICE), at_once: 64, queue: 64 };
+        let register = Service::Register { at, service: Arc::from(SERVICE), at_once: 64, queue: 64, client: None };
         let _ = stage.ask(&Op::Service(register), true);
         let known = Op::Service(Service::Known { at, deadline_ms: FRESH_DEADLINE_MS });
         let fresh = knows_survivors_only(stage.referee.snapshot(), at);
@@ -94,8 +95,9 @@ fn requests(stage: &Stage<'_, impl Theatre>, known: &BTreeSet<HostId>) -> Vec<Se
         let anybody = stage.scenario.survivors.iter().all(|host| known.contains(host) && sure.contains(host));
         let to_any = anybody.then_some(Callee::Any(Balance::RoundRobin));
         all.extend(to_nodes.take(3).chain(to_any).map(|to| {
-            let service = Arc::from(SERVICE);
-            Service::Call { from, service, to, bytes: 100, deadline_ms, key: None }
+            // More items than a window.
+            let (service, streaming) = (Arc::from(SERVICE), matches!(to, Callee::Any(_)));
+            Service::Call { from, service, to, bytes: 100, deadline_ms, key: None, streaming, client: None }
         }));
     }
     all
