@@ -171,10 +171,10 @@ fn cast(u: &mut Unstructured<'_>) -> Result<()> {
         let (node, incarnation) = (addr(u)?, life(u)?);
         Ok(v1::CastTo { node, incarnation, seq: Seq(u.arbitrary()?), behind: u.arbitrary()? })
     };
-    let to = (0..count).map(|_| receiver(u)).collect::<Result<_>>()?;
-    let cast = v1::Cast { transit, src_incarnation, to };
+    let to = (0..count).map(|_| receiver(u)).collect::<Result<Vec<_>>>()?;
     let (head, body) = (ports_part(u)?, Bytes::copy_from_slice(u.bytes(u.len())?));
-    let encoded = encoded(&Frame::cast(&cast, &head, body.clone()));
+    let encoded = encoded(&Frame::cast(&transit, src_incarnation, &to, &head, body.clone()));
+    let cast = v1::Cast { transit, src_incarnation, to: to.into() };
     assert_eq!(encoded.into_cast(), Ok((cast, Bytes::from(head), body)));
     Ok(())
 }
