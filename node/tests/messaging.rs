@@ -76,6 +76,14 @@ fn many_are_published_from_a_template_or_line_by_line() {
     assert_eq!(many.out, "3 publications; the last one: ticks: 1 subscriptions on 1 nodes have it\n", "{}", many.err);
     assert_eq!(raw.end(), ("n1;n2;n3;".to_owned(), 0));
 
+    // The time is that of the publication, not of the one before.
+    let times = Sub::begin(&world, &["times", "--count", "2", "--raw", "--node", "b"]);
+    let paced = ["pub", "times", "--template", "{{unix_ms}} ", "--count", "2", "--rate", "2", "--node", "a"];
+    assert_eq!(world.run(&paced).code, 0);
+    let (out, _) = times.end();
+    let told: Vec<u64> = out.split_whitespace().map(|time| time.parse().unwrap()).collect();
+    assert!(told[1] - told[0] >= 400, "{told:?}");
+
     // A line is published when it is there, not when the next one is.
     let sub = Sub::begin(&world, &["lines", "--count", "2", "--node", "b"]);
     let mut lines = world
