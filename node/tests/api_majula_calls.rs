@@ -300,3 +300,26 @@ fn nobody_answers_for_another_or_without_leave() {
     calc.send(&json!({"method": "RETURN_RESULT", "fun": "add", "invokeid": call["invokeid"], "result": "true"}));
     assert_eq!(other.read()["result"], "true");
 }
+
+#[test]
+fn nobody_speaks_over_http_as_a_client_that_it_may_not_be() {
+    let world = World::new();
+    let allow = "[\"receive:till-*\", \"subscribe:t\", \"publish:t\", \"send:a/*\", \"call:*\"]";
+    let api = format!("{PLAIN}\n  tokens: [ {{ name: app, secret: {TOKEN}, allow: {allow} }} ]");
+    let a = world.single(&api);
+    let api = Api::new(a.api()).token(TOKEN);
+    let _till = api.majula("till-1");
+    let sent = "target_node=a&target_client=till-1&msg=x";
+    for (path, query) in
+        [("sub", "topic=t"), ("pub", "topic=t&msg=x"), ("send", sent), ("rpc", "fun=f&target_node=a&provider=p")]
+    {
+        let other = api.get(&format!("/majula/{path}/other?{query}"));
+        assert_eq!((other.status, other.json()["code"].clone()), (403, "E1516".into()), "{path}");
+        // A name that was made up for the request is nobody else's.
+        if path != "sub" {
+            for name in ["", "/till-2"] {
+                assert_eq!(api.get(&format!("/majula/{path}{name}?{query}")).status, 200, "{path}{name}");
+            }
+        }
+    }
+}

@@ -5,23 +5,13 @@
 mod common;
 
 use common::{
-    Running, World,
+    World,
     api::{Api, Stream},
     peer::Peer,
 };
 use serde_json::{Value, json};
 
 const KEPT: &str = "messaging: { topics: [ { match: \"kept.>\", history: { size: 3 } }, { match: \">\", slow_consumer: drop_oldest } ] }";
-
-/// Two linked nodes.
-fn pair(world: &World) -> (Running, Running) {
-    let a = world.start_config(&world.config_with("a", "  listen: [tcp://127.0.0.1:0]", KEPT));
-    let connect = format!("  connect: [ {{ id: a, url: \"tcp://{}\" }} ]", a.addr());
-    let b = world.start_config(&world.config("b", &connect));
-    world.until(&["ping", "b", "--node", "a"], |ran| ran.code == 0);
-    world.until(&["ping", "a", "--node", "b"], |ran| ran.code == 0);
-    (a, b)
-}
 
 /// The data of an event that must be of this kind.
 fn data(event: Option<Value>, kind: &str) -> Value {
@@ -40,7 +30,7 @@ fn subscribe<'a>(api: &'a Api, path: &str) -> Stream<'a> {
 #[test]
 fn what_is_published_comes_to_everybody_who_subscribed() {
     let world = World::new();
-    let (a, b) = pair(&world);
+    let (a, b) = world.linked(KEPT, "");
     let (here, there) = (Api::new(a.api()), Api::new(b.api()));
     let mut all = subscribe(&here, "/api/v1/topics/orders.%3E/messages");
     let mut one = subscribe(&there, "/api/v1/topics/orders.*.created/messages?client=till");
@@ -105,7 +95,7 @@ fn one_who_publishes_need_not_hear_it() {
 #[test]
 fn of_a_group_one_gets_it() {
     let world = World::new();
-    let (a, b) = pair(&world);
+    let (a, b) = world.linked(KEPT, "");
     let (here, there) = (Api::new(a.api()), Api::new(b.api()));
     let path = "/api/v1/topics/jobs/messages";
     let _one = subscribe(&here, &format!("{path}?group=workers"));
@@ -122,7 +112,7 @@ fn of_a_group_one_gets_it() {
 #[test]
 fn a_reader_that_comes_back_misses_nothing_that_is_kept() {
     let world = World::new();
-    let (a, b) = pair(&world);
+    let (a, b) = world.linked(KEPT, "");
     let (api, other) = (Api::new(a.api()), Api::new(b.api()));
     for pattern in ["kept.one", "kept.%3E", "kept.*"] {
         let path = format!("/api/v1/topics/{pattern}/messages");
@@ -208,7 +198,7 @@ fn a_reader_that_is_too_slow_is_told_what_it_missed_or_cut_off() {
 #[test]
 fn patterns_are_listed_with_their_nodes() {
     let world = World::new();
-    let (a, b) = pair(&world);
+    let (a, b) = world.linked(KEPT, "");
     let (here, there) = (Api::new(a.api()), Api::new(b.api()));
     let streams = [
         subscribe(&here, "/api/v1/topics/t.1/messages"),

@@ -6,23 +6,14 @@ mod common;
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::net::UnixStream,
     process::{Child, Stdio},
 };
 
-use common::{Running, World, exit_code};
+use common::{World, exit_code};
 use serde_json::Value;
 
 const KEPT: &str = "messaging: { topics: [ { match: \"kept.>\", history: { size: 3 } } ] }";
-
-/// Two linked nodes.
-fn pair(world: &World) -> (Running, Running) {
-    let a = world.start_config(&world.config_with("a", "  listen: [tcp://127.0.0.1:0]", KEPT));
-    let connect = format!("  connect: [ {{ id: a, url: \"tcp://{}\" }} ]", a.addr());
-    let b = world.start_config(&world.config("b", &connect));
-    world.until(&["ping", "b", "--node", "a"], |ran| ran.code == 0);
-    world.until(&["ping", "a", "--node", "b"], |ran| ran.code == 0);
-    (a, b)
-}
 
 /// A `sub` that every node knows of by now.
 struct Sub(Child);
@@ -48,7 +39,7 @@ impl Sub {
 #[test]
 fn what_is_published_is_printed_where_it_is_wanted() {
     let world = World::new();
-    let (_a, _b) = pair(&world);
+    let (_a, _b) = world.linked(KEPT, "");
     let text = Sub::begin(&world, &["orders.>", "--count", "2", "--node", "b"]);
     let json = Sub::begin(&world, &["orders.*.created", "other", "--count", "1", "--node", "a", "-o", "jsonl"]);
     let published =
@@ -69,12 +60,20 @@ fn what_is_published_is_printed_where_it_is_wanted() {
 #[test]
 fn many_are_published_from_a_template_or_line_by_line() {
     let world = World::new();
-    let (_a, _b) = pair(&world);
+    let (_a, _b) = world.linked(KEPT, "");
     let raw = Sub::begin(&world, &["ticks", "--count", "3", "--raw", "--node", "b"]);
     let ticks = ["pub", "ticks", "--template", "n{{count}};", "--count", "3", "--rate", "1000", "--node", "a"];
     let many = world.run(&ticks);
     assert_eq!(many.out, "3 publications; the last one: ticks: 1 subscriptions on 1 nodes have it\n", "{}", many.err);
     assert_eq!(raw.end(), ("n1;n2;n3;".to_owned(), 0));
+
+    // The time is that of the publication, not of the one before.
+    let times = Sub::begin(&world, &["times", "--count", "2", "--raw", "--node", "b"]);
+    let paced = ["pub", "times", "--template", "{{unix_ms}} ", "--count", "2", "--rate", "2", "--node", "a"];
+    assert_eq!(world.run(&paced).code, 0);
+    let (out, _) = times.end();
+    let told: Vec<u64> = out.split_whitespace().map(|time| time.parse().unwrap()).collect();
+    assert!(told[1] - told[0] >= 400, "{told:?}");
 
     // A line is published when it is there, not when the next one is.
     let sub = Sub::begin(&world, &["lines", "--count", "2", "--node", "b"]);
@@ -105,7 +104,7 @@ fn exit_code_after(child: &mut Child) -> String {
 #[test]
 fn a_group_shares_the_work_and_what_is_kept_comes_late() {
     let world = World::new();
-    let (_a, _b) = pair(&world);
+    let (_a, _b) = world.linked(KEPT, "");
     let one = Sub::begin(&world, &["jobs", "--queue", "w", "--count", "1", "--node", "a"]);
     let two = Sub::begin(&world, &["jobs", "--queue", "w", "--count", "1", "--node", "b"]);
     let who = world.run(&["topics", "--who", "jobs", "--node", "a"]);
@@ -129,7 +128,7 @@ fn a_group_shares_the_work_and_what_is_kept_comes_late() {
 #[test]
 fn a_subscription_that_gets_nothing_in_time_says_so() {
     let world = World::new();
-    let (_a, _b) = pair(&world);
+    let (_a, _b) = world.linked(KEPT, "");
     let silent = world.run(&["sub", "nothing", "--timeout", "300ms", "--node", "a", "--json"]);
     assert_eq!((silent.code, silent.problem()["code"].as_str()), (9, Some("E0308")));
     let bad = world.run(&["sub", "a..b", "--node", "a"]);
@@ -143,7 +142,7 @@ fn a_subscription_that_gets_nothing_in_time_says_so() {
 #[test]
 fn one_who_is_not_reached_makes_a_publication_incomplete() {
     let world = World::new();
-    let (_a, b) = pair(&world);
+    let (_a, b) = world.linked(KEPT, "");
     let _sub = Sub::begin(&world, &["t", "--node", "b"]);
     b.pause();
     let some = world.run(&["pub", "t", "x", "--trace", "--timeout", "500ms", "--node", "a", "--json"]);
@@ -164,7 +163,7 @@ fn one_who_is_not_reached_makes_a_publication_incomplete() {
 #[test]
 fn why_names_who_gets_it_and_who_nearly_would() {
     let world = World::new();
-    let (_a, b) = pair(&world);
+    let (_a, b) = world.linked(KEPT, "");
     let _exact = Sub::begin(&world, &["orders.eu.created", "--as", "till", "--node", "a"]);
     let _near = Sub::begin(&world, &["orders.us.created", "--node", "b"]);
     let _far = Sub::begin(&world, &["weather.>", "--node", "b"]);
@@ -185,7 +184,7 @@ fn why_names_who_gets_it_and_who_nearly_would() {
 #[test]
 fn publishing_is_measured_from_end_to_end() {
     let world = World::new();
-    let (_a, _b) = pair(&world);
+    let (_a, _b) = world.linked(KEPT, "");
     let mut sub = world.spawn(&["bench", "sub", "bench.t", "--count", "2000", "--node", "b", "--json"]);
     world.until(&["topics", "--node", "a", "--json"], |ran| ran.out.contains("bench.t"));
     let published =
@@ -196,4 +195,21 @@ fn publishing_is_measured_from_end_to_end() {
     let arrived: Value = serde_json::from_reader(sub.stdout.take().unwrap()).unwrap();
     assert_eq!((&arrived["distinct"], &arrived["lost"], &arrived["clean"]), (&2000.into(), &0.into(), &true.into()));
     assert!(arrived["latency"]["p50_us"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn commands_that_last_leave_room_for_those_that_ask_or_stop() {
+    let world = World::new();
+    let a = world.start_config(&world.config("a", "  listen: [tcp://127.0.0.1:0]"));
+    let request = "{\"protocol\":\"firelink.control/v1\",\"op\":\"subscribe\",\"patterns\":[\"t\"]}\n";
+    let subscribe = |_| {
+        let mut stream = UnixStream::connect(a.announcement["control"].as_str().unwrap()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    };
+    let _all: Vec<UnixStream> = (0..300).map(subscribe).collect();
+    assert_eq!(world.run(&["status", "--json"]).json("firelink.status/v1")["id"], "a");
+    let refused = world.run(&["sub", "t", "--json"]);
+    assert_eq!((refused.code, &refused.problem()["code"]), (1, &"E0405".into()));
+    assert_eq!(world.run(&["stop"]).code, 0);
 }

@@ -5,15 +5,18 @@
 mod common;
 
 use std::{
-    io::{BufRead as _, BufReader},
-    process::Child,
+    fs::File,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    os::unix::net::UnixStream,
+    path::Path,
+    process::{Child, Stdio},
     thread,
     time::Duration,
 };
 
 use common::{Running, World, exit_code, peer::Peer};
 use io_tokio::ServeOptions;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn node(world: &World) -> Running {
     world.start_config(&world.config("a", "  listen: [tcp://127.0.0.1:0]"))
@@ -89,26 +92,69 @@ fn a_call_that_nobody_answers_says_why() {
     assert_eq!((&why["because"][0]["about"], &why["because"][0]["sign"]), (&"a".into(), &"yes".into()), "{why}");
 }
 
-#[test]
-fn a_command_whose_caller_has_gone_is_ended() {
-    let world = World::new();
-    let _a = node(&world);
-    let pid = world.path().join("pid");
-    let _slow = Service::begin(&world, &["slow", "--exec", &format!("echo $$ > {}; exec sleep 60", pid.display())]);
-    let mut caller = world.spawn(&["request", "slow"]);
+/// Waits until a file says the number of a process.
+fn pid_in(file: &Path) -> String {
     let begin = common::now();
-    let read = || std::fs::read_to_string(&pid).unwrap_or_default().trim().to_owned();
-    while read().is_empty() {
+    loop {
+        let pid = std::fs::read_to_string(file).unwrap_or_default().trim().to_owned();
+        if !pid.is_empty() {
+            return pid;
+        }
         assert!(begin.elapsed() < Duration::from_secs(10), "the command never ran");
         thread::sleep(Duration::from_millis(20));
     }
-    caller.kill().unwrap();
-    caller.wait().unwrap();
-    let process = format!("/proc/{}", read());
-    while std::path::Path::new(&process).exists() {
+}
+
+/// Waits until a process is over; one that nobody has waited for is.
+fn is_over(pid: &str) {
+    let begin = common::now();
+    let stat = format!("/proc/{pid}/stat");
+    while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
         assert!(begin.elapsed() < Duration::from_secs(10), "the command runs on");
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A command that starts another, which writes its number into a file and would take its time.
+fn starts_another(file: &Path) -> String {
+    format!("sh -c 'echo $$ > {}; exec sleep 60' | cat; true", file.display())
+}
+
+#[test]
+fn a_command_whose_caller_has_gone_is_ended_with_all_that_it_started() {
+    let world = World::new();
+    let _a = node(&world);
+    let file = world.path().join("pid");
+    let _slow = Service::begin(&world, &["slow", "--exec", &starts_another(&file)]);
+    let mut caller = world.spawn(&["request", "slow"]);
+    let pid = pid_in(&file);
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    is_over(&pid);
+}
+
+#[test]
+fn a_service_that_is_interrupted_ends_what_it_runs() {
+    let world = World::new();
+    let _a = node(&world);
+    let file = world.path().join("pid");
+    let mut slow = Service::begin(&world, &["slow", "--exec", &starts_another(&file)]);
+    let mut caller = world.spawn(&["request", "slow"]);
+    let pid = pid_in(&file);
+    assert!(std::process::Command::new("kill").args(["-INT", &slow.0.id().to_string()]).status().unwrap().success());
+    assert_eq!(exit_code(&mut slow.0), 130);
+    is_over(&pid);
+    assert_eq!(exit_code(&mut caller), 1, "the handler went away");
+}
+
+#[test]
+fn a_command_may_say_much_and_still_succeed() {
+    let world = World::new();
+    let _a = node(&world);
+    let loud = "i=0; while [ $i -lt 20000 ]; do echo line $i >&2; i=$((i+1)); done; echo fine";
+    let _loud = Service::begin(&world, &["loud", "--exec", loud]);
+    let ran = world.run(&["request", "loud", "--timeout", "20s"]);
+    assert_eq!((ran.out.as_str(), ran.code), ("fine\n", 0), "{}", ran.err);
 }
 
 #[test]
@@ -148,4 +194,104 @@ fn calls_are_measured() {
     assert!(report["p50_us"].as_f64().unwrap() > 0.0);
     let nobody = world.run(&["bench", "rpc", "nobody", "--count", "5", "--json"]);
     assert_eq!((nobody.code, &nobody.json("firelink.bench-rpc/v1")["failed"]), (1, &5.into()));
+}
+
+/// A program that serves through the control socket, as slowly or hastily as a test wants.
+struct Handler(UnixStream);
+
+impl Handler {
+    fn begin(node: &Running, service: &str) -> Self {
+        let stream = UnixStream::connect(node.announcement["control"].as_str().unwrap()).unwrap();
+        stream.set_write_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut handler = Self(stream);
+        let request =
+            json!({"protocol": "firelink.control/v1", "op": "serve", "service": service, "note": "", "body": 0});
+        handler.write(&request, b"");
+        assert_eq!(handler.call(), 0, "it has begun");
+        handler
+    }
+
+    fn write(&mut self, line: &Value, body: &[u8]) {
+        self.0.write_all(format!("{line}\n").as_bytes()).unwrap();
+        self.0.write_all(body).unwrap();
+    }
+
+    /// Answers a call with `kind` of the control socket.
+    fn answer(&mut self, call: u64, kind: &Value, body: &[u8]) {
+        self.write(&json!({"call": call, "kind": kind, "body": body.len()}), body);
+    }
+
+    /// Reads the next call with its payload; tells its number.
+    fn call(&mut self) -> u64 {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).unwrap();
+            line.push(byte[0]);
+        }
+        let reply: Value = serde_json::from_slice(&line).unwrap();
+        let mut body = vec![0; usize::try_from(reply["body"].as_u64().unwrap()).unwrap()];
+        self.0.read_exact(&mut body).unwrap();
+        reply["data"]["call"].as_u64().unwrap()
+    }
+}
+
+#[test]
+fn a_handler_that_writes_before_it_reads_on_is_not_waited_for() {
+    let world = World::new();
+    let a = node(&world);
+    let mut handler = Handler::begin(&a, "slow");
+    let long = vec![b'x'; 1 << 20];
+    let file = world.path().join("long");
+    std::fs::write(&file, &long).unwrap();
+    let call = || {
+        let mut command = world.command(&["request", "slow", "-"]);
+        command.stdin(File::open(&file).unwrap()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut callers = [call(), call(), call(), call()];
+    let first = handler.call();
+    // The other calls are being written by now, and nobody reads them.
+    thread::sleep(Duration::from_millis(300));
+    handler.answer(first, &json!("done"), &long);
+    handler.answer(first, &json!("done"), &long);
+    for _ in 1..callers.len() {
+        let call = handler.call();
+        handler.answer(call, &json!({"error": {"code": 1, "message": "no"}}), b"");
+    }
+    let mut codes = callers.each_mut().map(exit_code);
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 1, 1, 1]);
+}
+
+#[test]
+fn a_caller_that_takes_no_items_holds_up_no_other() {
+    let world = World::new();
+    let a = node(&world);
+    let mut handler = Handler::begin(&a, "slow");
+    let stuck = Service(world.spawn(&["request", "slow", "x", "--stream"]));
+    let call = handler.call();
+    let stop = std::process::Command::new("kill").args(["-STOP", &stuck.0.id().to_string()]).status();
+    assert!(stop.unwrap().success());
+    let item = vec![b'x'; 1 << 20];
+    for _ in 0..30 {
+        handler.answer(call, &json!("item"), &item);
+    }
+    let mut quick = world.spawn(&["request", "slow", "y", "--timeout", "8s"]);
+    let call = handler.call();
+    handler.answer(call, &json!("done"), b"z");
+    assert_eq!(exit_code(&mut quick), 0);
+}
+
+#[test]
+fn a_command_that_does_many_things_ends_in_the_time_that_it_was_given() {
+    let world = World::new();
+    let _a = node(&world);
+    let _slow = Service::begin(&world, &["slow", "--exec", "sleep 60"]);
+    let begin = common::now();
+    for args in [&["bench", "rpc", "slow"][..], &["pub", "t", "x", "--count", "600", "--rate", "10"]] {
+        let ran = world.run(&[args, &["--timeout", "700ms", "--json"]].concat());
+        assert_eq!((ran.code, &ran.problem()["code"]), (9, &"E0308".into()), "{args:?}: {}{}", ran.out, ran.err);
+    }
+    assert!(begin.elapsed() < Duration::from_secs(20));
 }

@@ -29,7 +29,7 @@ struct Waiting {
 pub(super) enum Care {
     /// Somebody waits for it: what may be lost makes room, otherwise the client is cut off.
     Keep,
-    /// As the policy says.
+    /// As the policy says. With [`SlowPolicy::Disconnect`] it is never lost, whatever the policy of others.
     Lose(SlowPolicy),
 }
 
@@ -52,7 +52,6 @@ impl Outbox {
         while !self.queue.is_empty() && self.is_over(text.len()) {
             match care {
                 Care::Lose(SlowPolicy::Disconnect) => return Err(Overflow),
-                Care::Keep if self.bounds.policy == SlowPolicy::Disconnect => return Err(Overflow),
                 Care::Keep if self.lose_oldest() => {}
                 Care::Keep => return Err(Overflow),
                 Care::Lose(SlowPolicy::DropOldest) if self.lose_oldest() => {}
@@ -63,7 +62,11 @@ impl Outbox {
             }
         }
         self.bytes += text.len();
-        self.queue.push_back(Waiting { text, may_be_lost: care != Care::Keep });
+        let may_be_lost = match care {
+            Care::Keep | Care::Lose(SlowPolicy::Disconnect) => false,
+            Care::Lose(SlowPolicy::DropOldest | SlowPolicy::DropNewest) => true,
+        };
+        self.queue.push_back(Waiting { text, may_be_lost });
         Ok(())
     }
 
@@ -161,6 +164,29 @@ mod tests {
         assert_eq!(outbox.push("3".into(), Care::Keep), Err(Overflow));
         assert_eq!(outbox.push("c".into(), care), Ok(()));
         assert_eq!((drain(&mut outbox), outbox.take_missed()), (vec!["answer".to_owned(), "2".to_owned()], 2));
+    }
+
+    #[test]
+    fn an_answer_takes_the_place_of_what_may_be_lost_whatever_the_usual_policy() {
+        let (mut outbox, usual) = outbox(SlowPolicy::Disconnect);
+        for text in ["a", "b"] {
+            assert_eq!(outbox.push(text.into(), Care::Lose(SlowPolicy::DropOldest)), Ok(()));
+        }
+        assert_eq!(outbox.push("answer".into(), Care::Keep), Ok(()));
+        assert_eq!(outbox.take_missed(), 1);
+        assert_eq!(outbox.push("c".into(), usual), Err(Overflow));
+    }
+
+    #[test]
+    fn what_must_not_be_lost_does_not_make_room_for_what_may() {
+        let (mut outbox, usual) = outbox(SlowPolicy::Disconnect);
+        for (text, care) in [("kept", usual), ("a", Care::Lose(SlowPolicy::DropOldest))] {
+            assert_eq!(outbox.push(text.into(), care), Ok(()));
+        }
+        for text in ["b", "c"] {
+            assert_eq!(outbox.push(text.into(), Care::Lose(SlowPolicy::DropOldest)), Ok(()));
+        }
+        assert_eq!((drain(&mut outbox), outbox.take_missed()), (vec!["kept".to_owned(), "c".to_owned()], 2));
     }
 
     #[test]

@@ -29,13 +29,17 @@ pub(super) enum Encoding {
 /// # Errors
 /// The content is no string where one is needed, or no base64.
 pub(super) fn encode(content: &RawValue, encoding: Encoding) -> Result<Bytes, ApiError> {
-    let string =
-        || serde_json::from_str::<String>(content.get()).map_err(|_| extract::wrong("`content` must be a string"));
+    let string = || {
+        serde_json::from_str::<String>(content.get())
+            .map_err(|_| extract::wrong("a payload whose `encoding` is `text` or `base64` must be a string"))
+    };
     match encoding {
         Encoding::Json => Ok(Bytes::copy_from_slice(content.get().as_bytes())),
         Encoding::Text => Ok(Bytes::from(string()?)),
         Encoding::Base64 => {
-            let bytes = STANDARD.decode(string()?).map_err(|_| extract::wrong("`content` is not base64"))?;
+            let bytes = STANDARD
+                .decode(string()?)
+                .map_err(|_| extract::wrong("the payload is not base64, as its `encoding` says"))?;
             Ok(Bytes::from(bytes))
         }
     }

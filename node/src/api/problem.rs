@@ -163,10 +163,15 @@ impl ApiError {
         self
     }
 
+    /// What to try: in this case, or else what the catalogue says of the code.
+    pub(crate) fn what_to_try(&self, lang: Lang) -> &str {
+        let remedy = || self.code.entry().map_or("", |entry| entry.remedy.in_lang(lang));
+        self.hint.as_deref().unwrap_or_else(remedy)
+    }
+
     /// The body of the problem.
     pub(crate) fn document(&self, lang: Lang, instance: &str, request_id: &str) -> ProblemDoc {
         let entry = self.code.entry();
-        let remedy = || entry.map_or("", |entry| entry.remedy.in_lang(lang)).to_owned();
         ProblemDoc {
             kind: format!("/docs/errors/{}", self.code),
             title: entry.map_or("", |entry| entry.title.in_lang(lang)),
@@ -178,7 +183,7 @@ impl ApiError {
             retryable: self.retryable,
             retry_after_ms: self.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             outcome: self.effect,
-            hint: self.hint.clone().unwrap_or_else(remedy),
+            hint: self.what_to_try(lang).to_owned(),
             handler: self.handler.as_deref().cloned(),
         }
     }
@@ -201,7 +206,9 @@ impl From<Problem> for ApiError {
         let mut error = Self::new(problem.code, problem.what);
         error.handler = problem.handler;
         let near = problem.notes.into_iter().find(|note| note.starts_with("did you mean"));
-        match near.or_else(|| problem.tries.into_iter().next()) {
+        // That is a flag of the command line; what the API has in its place stands in the catalogue.
+        let other = problem.tries.into_iter().find(|hint| !hint.contains("--timeout"));
+        match near.or(other) {
             Some(hint) => error.hint(hint),
             None => error,
         }
@@ -226,6 +233,14 @@ mod tests {
             assert!(status.is_client_error() || status.is_server_error(), "{code}");
             assert!(!(*retryable && *effect == Effect::Unknown), "{code}: a repetition might do it twice");
         }
+    }
+
+    #[test]
+    fn a_hint_is_for_programs_and_not_for_the_command_line() {
+        let problem = || Problem::new(Code::E0504, crate::errors::Exit::Unknown, "late");
+        let hint = |problem: Problem| ApiError::from(problem).document(Lang::En, "/x", "1").hint;
+        assert!(hint(problem().try_this("a longer --timeout")).contains("timeout_ms"));
+        assert_eq!(hint(problem().try_this("a longer --timeout").try_this("node routes")), "node routes");
     }
 
     #[test]

@@ -39,10 +39,18 @@ pub(super) struct Socket {
     ping: bool,
     /// Whether there was no room when somebody asked.
     crowded: bool,
+    hearing: Hearing,
+}
+
+/// When the client was heard, and asked whether it is there.
+#[derive(Debug)]
+struct Hearing {
     /// When anything was heard last.
     heard: Instant,
     /// When it was pinged, if nothing was heard since.
     pinged: Option<Instant>,
+    /// Whether the socket is read. If not, silence says nothing about the client.
+    listens: bool,
 }
 
 /// What came from the client.
@@ -79,8 +87,8 @@ pub(super) fn sized(upgrade: WebSocketUpgrade, limits: &ApiLimits) -> WebSocketU
 impl Socket {
     /// Takes a socket over.
     pub(super) fn new(ws: WebSocket, bounds: SlowClient) -> Self {
-        let (outbox, heard) = (Outbox::new(bounds), Instant::now());
-        Self { ws, outbox, unflushed: false, ping: false, crowded: false, heard, pinged: None }
+        let hearing = Hearing { heard: Instant::now(), pinged: None, listens: true };
+        Self { ws, outbox: Outbox::new(bounds), unflushed: false, ping: false, crowded: false, hearing }
     }
 
     /// Has a message written as soon as the client reads.
@@ -110,20 +118,15 @@ impl Socket {
 
     /// When silence must be looked at again.
     pub(super) fn due(&self) -> Instant {
-        self.pinged.map_or(self.heard + PING, |at| at + PONG)
+        self.hearing.due()
     }
 
     /// Looks at how long the client has been silent.
     pub(super) fn look(&mut self, now: Instant) -> Silence {
-        if now < self.due() {
-            return Silence::Fine;
-        }
-        if self.pinged.is_some() {
-            return Silence::Dead;
-        }
-        self.ping = true;
-        self.pinged = Some(now);
-        Silence::Fine
+        let pinged = self.hearing.pinged;
+        let silence = self.hearing.look(now);
+        self.ping |= pinged.is_none() && self.hearing.pinged.is_some();
+        silence
     }
 
     /// Drops what waits, says last words and why, and leaves.
@@ -149,6 +152,7 @@ impl Socket {
             self.crowded = false;
             return Poll::Ready(Frame::Room);
         }
+        self.hearing.listens = read;
         if !read {
             return Poll::Pending;
         }
@@ -157,8 +161,7 @@ impl Socket {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None | Some(Err(_)) | Some(Ok(Message::Close(_)))) => return Poll::Ready(Frame::Gone),
                 Poll::Ready(Some(Ok(message))) => {
-                    self.heard = Instant::now();
-                    self.pinged = None;
+                    self.hearing.hear(Instant::now());
                     match message {
                         Message::Text(text) => return Poll::Ready(Frame::Text(text)),
                         Message::Binary(_) => return Poll::Ready(Frame::Binary),
@@ -194,5 +197,50 @@ impl Socket {
             }
         }
         Ok(())
+    }
+}
+
+impl Hearing {
+    fn hear(&mut self, now: Instant) {
+        self.heard = now;
+        self.pinged = None;
+    }
+
+    fn due(&self) -> Instant {
+        self.pinged.map_or(self.heard + PING, |at| at + PONG)
+    }
+
+    fn look(&mut self, now: Instant) -> Silence {
+        if now < self.due() {
+            return Silence::Fine;
+        }
+        if !self.listens {
+            self.hear(now);
+            return Silence::Fine;
+        }
+        if self.pinged.is_some() {
+            return Silence::Dead;
+        }
+        self.pinged = Some(now);
+        Silence::Fine
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_counts_only_while_somebody_listens() {
+        let begin = Instant::now();
+        let at = |secs| begin + Duration::from_secs(secs);
+        let mut hearing = Hearing { heard: begin, pinged: None, listens: true };
+        assert_eq!((hearing.look(at(24)), hearing.due()), (Silence::Fine, at(25)));
+        assert_eq!((hearing.look(at(25)), hearing.due()), (Silence::Fine, at(35)));
+        hearing.listens = false;
+        assert_eq!((hearing.look(at(35)), hearing.due()), (Silence::Fine, at(60)));
+        hearing.listens = true;
+        assert_eq!((hearing.look(at(60)), hearing.due()), (Silence::Fine, at(70)));
+        assert_eq!(hearing.look(at(70)), Silence::Dead);
     }
 }

@@ -201,6 +201,7 @@ impl<L: Language> Talk<L> {
             let Some(why) = self.talk(hello).await else { return };
             // Neither whoever has the same name next nor callers must wait for the last words.
             self.held = Held::new();
+            self.under_way.clear();
             drop(self.present.take());
             let (last, code, reason) = self.language.farewell(why);
             // Room for it is needed once.

@@ -74,9 +74,9 @@ enum Shape {
 pub(super) fn run(args: &BenchArgs, cx: &Context) -> Result<Exit, Failed> {
     let args = match &args.what {
         What::Msg(args) => args,
-        What::Pub(args) => return cx.block_on(bench_live::publish(args, cx)),
+        What::Pub(args) => return cx.block_on(cx.bounded(bench_live::publish(args, cx))),
         What::Sub(args) => return cx.block_on(bench_live::subscribe(args, cx)),
-        What::Rpc(args) => return cx.block_on(bench_live::call(args, cx)),
+        What::Rpc(args) => return cx.block_on(cx.bounded(bench_live::call(args, cx))),
     };
     if let Some(role) = args.role {
         let play = async { msg::play(role).await.map(|()| Exit::Done).map_err(|_| Failed::Said(Exit::Failed)) };

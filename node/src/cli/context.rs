@@ -112,6 +112,15 @@ impl Context {
         }
     }
 
+    /// Has a command that does many things end when the user says, although it is not done.
+    pub(super) async fn bounded(&self, command: impl Future<Output = Result<Exit, Failed>>) -> Result<Exit, Failed> {
+        let Some(timeout) = self.timeout else { return command.await };
+        tokio::time::timeout(timeout, command).await.unwrap_or_else(|_| {
+            let what = format!("it was not over within {timeout:?}");
+            Err(Problem::new(Code::E0308, Exit::Unknown, what).try_this("a longer --timeout").into())
+        })
+    }
+
     /// Asks the node for something that it answers at once.
     pub(super) async fn ask(&self, op: Op) -> Result<Client, Problem> {
         Client::ask(&self.target, op, b"", Some(self.timeout.unwrap_or(PATIENCE))).await

@@ -87,7 +87,7 @@ pub(super) async fn run(args: PubArgs, cx: &Context) -> Result<Exit, Failed> {
         (None, false, body) => Source::Same(value::body(body.unwrap_or_default())?, count),
     };
     if many {
-        return publish_many(args.topic, about, source, args.rate, cx).await;
+        return cx.bounded(publish_many(args.topic, about, source, args.rate, cx)).await;
     }
     let body = source.first();
     let op = Op::Publish { topic: args.topic, about, trace: args.trace };
@@ -109,15 +109,17 @@ async fn publish_many(
     let mut left = source.count();
     // Why the node takes nothing any more, it says.
     let mut taken = true;
-    for body in source.pieces() {
-        let body = body?;
+    let mut pieces = source.pieces();
+    loop {
+        // Before it is made: it may tell the time.
         if let Some(pacer) = &mut pacer {
             pacer.next().await.map_err(|why| no_timer(&why))?;
         }
+        let Some(body) = pieces.next().transpose()? else { break };
         left = left.map(|left| left - 1);
         let piece = Piece { body: body.len() as u64, last: left == Some(0), only_end: false };
         taken = teller.tell(&piece, &body).await.is_ok();
-        if !taken {
+        if !taken || piece.last {
             break;
         }
     }

@@ -1,21 +1,23 @@
 //! `node reply`: serves a service with a command, or by saying again what it was given.
 
-use std::{collections::BTreeMap, process::Stdio};
+use std::{collections::BTreeMap, io, process::Stdio};
 
 use bytes::Bytes;
 use clap::Args;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use proto_core::limits;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     process::Command,
+    signal::unix::{SignalKind, signal},
     sync::{mpsc, oneshot},
 };
 
 use super::{Context, body, value};
 use crate::{
     control::{Answer, AnswerKind, CallDoc, Client, Op, Replies, Reply, Teller, read_document},
-    errors::{Exit, Failed, Problem},
+    errors::{Code, Exit, Failed, Problem},
 };
 
 /// Calls that were read and wait for their turn.
@@ -67,12 +69,25 @@ pub(super) async fn run(args: ReplyArgs, cx: &Context) -> Result<Exit, Failed> {
         tokio::select! {
             exit = serve => exit,
             failed = read(replies, sender) => Err(failed.into()),
+            exit = interrupted() => exit,
         }
     };
     match cx.timeout {
         // The time that was given ends the service, and is not for one call.
         Some(timeout) => tokio::time::timeout(timeout, serving).await.unwrap_or(Ok(Exit::Done)),
         None => serving.await,
+    }
+}
+
+/// Waits until this command is told to end: those that it runs are in groups of their own, and must be ended by it.
+async fn interrupted() -> Result<Exit, Failed> {
+    let on = |kind| signal(kind).map_err(|why| Problem::new(Code::E0310, Exit::Failed, format!("no signals: {why}")));
+    let (mut interrupt, mut terminate) = (on(SignalKind::interrupt())?, on(SignalKind::terminate())?);
+    let mut hangup = on(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => Err(Failed::Said(Exit::Interrupted)),
+        _ = terminate.recv() => Err(Failed::Said(Exit::Terminated)),
+        _ = hangup.recv() => Err(Failed::Said(Exit::Terminated)),
     }
 }
 
@@ -154,12 +169,8 @@ async fn execute(command: &str, call: &CallDoc, payload: &[u8]) -> (Option<(u32,
     }
 }
 
-/// The exit code of a command, if it has one, what it printed, and what it said.
-async fn try_execute(
-    command: &str,
-    call: &CallDoc,
-    payload: &[u8],
-) -> std::io::Result<(Option<i32>, Vec<u8>, Vec<u8>)> {
+/// The exit code of a command, if it has one, what it printed, and the beginning of what it said.
+async fn try_execute(command: &str, call: &CallDoc, payload: &[u8]) -> io::Result<(Option<i32>, Vec<u8>, Vec<u8>)> {
     let mut child = Command::new("/bin/sh")
         .args(["-c", command])
         .env("FIRELINK_SERVICE", &call.service)
@@ -168,30 +179,56 @@ async fn try_execute(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
+    let mut group = Group::of(&child);
     let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
         if let Some(mut input) = input {
             // A command need not read what it is given.
             let _ = input.write_all(payload).await;
         }
+        Ok(())
     };
     let (mut out, mut said) = (Vec::new(), Vec::new());
     let read = async {
         if let Some(output) = output {
-            output.take(limits::PAYLOAD_HARD_MAX as u64).read_to_end(&mut out).await?;
+            output.take(limits::PAYLOAD_HARD_MAX as u64 + 1).read_to_end(&mut out).await?;
         }
-        Ok::<_, std::io::Error>(())
+        if out.len() > limits::PAYLOAD_HARD_MAX {
+            return Err(io::Error::other(format!("it prints more than {} bytes", limits::PAYLOAD_HARD_MAX)));
+        }
+        Ok(())
     };
     let hear = async {
-        if let Some(errors) = errors {
-            errors.take(limits::CALL_ERROR_MESSAGE_MAX as u64).read_to_end(&mut said).await?;
+        if let Some(mut errors) = errors {
+            (&mut errors).take(limits::CALL_ERROR_MESSAGE_MAX as u64).read_to_end(&mut said).await?;
+            // The rest is for nobody, but a command that could not say it would be ended by that.
+            tokio::io::copy(&mut errors, &mut tokio::io::sink()).await?;
         }
-        Ok::<_, std::io::Error>(())
+        Ok(())
     };
-    let ((), read, heard) = tokio::join!(feed, read, hear);
-    read.and(heard)?;
+    tokio::try_join!(feed, read, hear)?;
     let status = child.wait().await?;
+    group.0 = None;
     Ok((status.code(), out, said))
+}
+
+/// A command with all that it has started, which is ended with it if it is given up.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &tokio::process::Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended by itself.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod calls;
 mod client;
 mod documents;
 mod framing;
+mod given;
 pub(crate) mod headers;
 mod journal;
 mod leftovers;
@@ -35,6 +36,7 @@ pub(crate) use documents::{
     Services, Status, StopDoc, SubscribedDoc, SubscriptionDoc, TopicDoc, Topics, TraceDoc, WhyDoc,
 };
 use framing::Lines;
+pub(crate) use given::{Given, ItemRefused, Unknown};
 pub(crate) use journal::Journal;
 pub(crate) use mailbox::Mailboxes;
 pub(crate) use memory::Memory;

@@ -166,6 +166,37 @@ pub(crate) enum Op {
     },
 }
 
+impl Op {
+    /// Whether it goes on for as long as the caller likes.
+    pub(super) const fn lasts(&self) -> bool {
+        match self {
+            Self::Recv { .. }
+            | Self::Subscribe { .. }
+            | Self::Serve { .. }
+            | Self::PublishMany { .. }
+            | Self::CallMany { .. }
+            | Self::Events { follow: true } => true,
+            Self::Status
+            | Self::Id
+            | Self::Peers
+            | Self::Routes
+            | Self::Ping { .. }
+            | Self::Send { .. }
+            | Self::Broadcast { .. }
+            | Self::Trace { .. }
+            | Self::Find { .. }
+            | Self::Events { follow: false }
+            | Self::Publish { .. }
+            | Self::Topics
+            | Self::Receivers { .. }
+            | Self::Call { .. }
+            | Self::Services
+            | Self::Why { .. }
+            | Self::Stop { .. } => false,
+        }
+    }
+}
+
 /// What may be said about a publication.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct About {

@@ -7,7 +7,7 @@ use io_tokio::{
 };
 use proto_core::{
     error::Rejected,
-    pubsub::BadTopic,
+    pubsub::{BadTopic, Pattern},
     rpc::{AppError, Progress},
     wire::v1,
 };
@@ -98,6 +98,9 @@ pub(crate) fn publish(why: PublishError, topic: &str) -> Problem {
 /// A subscription that was not made.
 pub(crate) fn subscribe(why: SubscribeError, pattern: &str) -> Problem {
     match why {
+        SubscribeError::BadTopic(why) if Pattern::new(pattern).is_ok() => {
+            Problem::new(Code::E0415, Exit::Usage, format!("the name of the group {why}"))
+        }
         SubscribeError::BadTopic(why) => bad_topic(why, pattern),
         SubscribeError::Rejected(why) => rejected(why, pattern),
         SubscribeError::Stopped(_) => stopped(),
@@ -190,5 +193,21 @@ pub(crate) const fn stopped_probe(why: v1::Stopped) -> &'static str {
         v1::Stopped::WouldReturn => "the only way on was the way back",
         v1::Stopped::NoTransit => "does not forward for others",
         v1::Stopped::QueueFull => "the queue of the next link is full",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto_core::pubsub::Group;
+
+    use super::*;
+
+    #[test]
+    fn a_bad_group_is_not_taken_for_a_bad_pattern() {
+        let group = Group::new("").map(drop).unwrap_err();
+        let what = |why, pattern| subscribe(SubscribeError::BadTopic(why), pattern).what;
+        assert_eq!(what(group, "a.>"), "the name of the group must not be empty");
+        let pattern = Pattern::new("a..b").map(drop).unwrap_err();
+        assert!(what(pattern, "a..b").starts_with("`a..b` has an empty token"));
     }
 }

@@ -1,7 +1,7 @@
 //! The answering end: accepts connections, checks who is calling, hands requests to the [`Session`].
 //!
-//! Bounds: [`CONNECTIONS_MAX`] connections at a time (more wait in the socket's backlog), [`REQUEST_TIME`] for the
-//! request itself.
+//! Bounds: [`CONNECTIONS_MAX`] connections at a time (more wait in the socket's backlog), [`LASTING_MAX`] of them for as long
+//! as their callers like (more are refused), [`REQUEST_TIME`] for the request itself.
 
 use std::{
     io,
@@ -19,11 +19,13 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Lines, PROTOCOL, Reply, Request, Session, framing::REQUEST_MAX, remove_socket};
+use super::{Lines, PROTOCOL, Reply, Request, Session, framing::REQUEST_MAX, remove_socket, session::Answered};
 use crate::errors::{Code, Exit, Problem};
 
 /// Most connections at a time.
 const CONNECTIONS_MAX: usize = 256;
+/// Most of them that last as long as their callers like. The rest are for those that ask something, or have the node stop.
+const LASTING_MAX: usize = 240;
 /// Time in which a caller must have said what it wants.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// Pause after an error of the listening socket, such as having no file descriptors left.
@@ -64,6 +66,7 @@ impl Server {
     /// Serves until it is dropped.
     pub(crate) async fn run(self, session: Arc<Session>) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let lasting = Arc::new(Semaphore::new(LASTING_MAX));
         let mut calls = JoinSet::new();
         loop {
             while calls.try_join_next().is_some() {}
@@ -71,9 +74,9 @@ impl Server {
             let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let session = Arc::clone(&session);
+                    let (session, lasting) = (Arc::clone(&session), Arc::clone(&lasting));
                     calls.spawn(async move {
-                        if let Err(why) = serve(stream, &session).await {
+                        if let Err(why) = serve(stream, &session, &lasting).await {
                             tracing::debug!(%why, "a control connection ended");
                         }
                         drop(permit);
@@ -94,12 +97,12 @@ impl Drop for Server {
     }
 }
 
-async fn serve(stream: UnixStream, session: &Session) -> io::Result<()> {
+async fn serve(stream: UnixStream, session: &Session, lasting: &Semaphore) -> io::Result<()> {
     let caller = stream.peer_cred()?.uid();
     let mut lines = Lines::new(stream, REQUEST_MAX);
     let result = if caller == 0 || caller == rustix::process::geteuid().as_raw() {
         match timeout(REQUEST_TIME, request(&mut lines)).await {
-            Ok(Ok((request, body))) => session.answer(request.op, body, &mut lines).await,
+            Ok(Ok((request, body))) => answer(request, body, session, lasting, &mut lines).await,
             Ok(Err(why)) => Err(Problem::new(Code::E0306, Exit::Failed, format!("the request makes no sense: {why}"))),
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),
         }
@@ -113,6 +116,17 @@ async fn serve(stream: UnixStream, session: &Session) -> io::Result<()> {
         Err(problem) => Reply::Problem { problem },
     };
     lines.writer.line(&last, b"").await
+}
+
+async fn answer(request: Request, body: Bytes, session: &Session, lasting: &Semaphore, lines: &mut Lines) -> Answered {
+    if !request.op.lasts() {
+        return session.answer(request.op, body, lines).await;
+    }
+    let Ok(_permit) = lasting.try_acquire() else {
+        let what = format!("{LASTING_MAX} commands that last are connected to this node already");
+        return Err(Problem::new(Code::E0405, Exit::Failed, what));
+    };
+    session.answer(request.op, body, lines).await
 }
 
 async fn request(lines: &mut Lines) -> io::Result<(Request, Bytes)> {

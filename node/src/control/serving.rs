@@ -1,20 +1,32 @@
 //! Serving for commands: calls go out over the socket, answers come in. When the caller leaves, the service ends, and calls
 //! without an answer fail.
 //!
-//! Bounds: as many calls as the service runs at once; answers are taken one at a time, and an item waits for room.
+//! Both directions go on beside each other, and so do the calls: neither a caller that writes a long answer before it reads
+//! on, nor an item that waits for room, holds up anything else.
+//!
+//! Bounds: as many calls as the service runs at once; [`LINES`] lines that the caller has not read, then no call is taken;
+//! [`ANSWERS`] answers that were read; the items of [`Given`], and a call with more fails.
 
-use std::collections::BTreeMap;
+use std::future::{pending, poll_fn};
 
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use io_tokio::{AppError, OpenRequest, Requests, ServeOptions};
+use bytes::Bytes;
+use io_tokio::{AppError, HANDLER_GONE, OpenRequest, Requests, ServeOptions};
 use proto_core::rpc::Meta;
+use tokio::sync::mpsc;
 
 use super::{
-    Answer, AnswerKind, CallDoc, Document as _, Lines, Reply, Session, refusal,
+    Answer, AnswerKind, CallDoc, Document as _, Given, ItemRefused, Lines, Reply, Session,
+    framing::Reader,
+    refusal,
     session::{Answered, address, item},
     views,
 };
 use crate::errors::{Code, Exit, Problem};
+
+/// Lines for the caller that it has not read.
+const LINES: usize = 64;
+/// Answers that were read and wait for their turn.
+const ANSWERS: usize = 16;
 
 /// What a caller offers.
 #[derive(Clone, Debug, Default)]
@@ -47,49 +59,68 @@ impl Session {
     }
 
     async fn hand_over(&self, requests: &mut Requests, lines: &mut Lines) -> Answered {
-        let mut open: BTreeMap<u64, OpenRequest> = BTreeMap::new();
-        let mut stops = FuturesUnordered::new();
-        let mut last = 0;
+        let Lines { reader, writer } = lines;
+        let (out, mut waiting) = mpsc::channel::<(Reply, Bytes)>(LINES);
+        let (read, answers) = mpsc::channel(ANSWERS);
+        // Not dropped halfway through an answer.
+        let reading = async {
+            loop {
+                let answer = answer(reader).await;
+                let over = !matches!(answer, Ok(Some(_)));
+                if read.send(answer).await.is_err() || over {
+                    return pending::<Answered>().await;
+                }
+            }
+        };
+        let writing = async {
+            while let Some((reply, body)) = waiting.recv().await {
+                if writer.line(&reply, &body).await.is_err() {
+                    return Ok(None);
+                }
+            }
+            pending().await
+        };
+        tokio::select! {
+            answered = self.attend(requests, &out, answers) => answered,
+            answered = writing => answered,
+            never = reading => never,
+        }
+    }
+
+    async fn attend(
+        &self,
+        requests: &mut Requests,
+        out: &mpsc::Sender<(Reply, Bytes)>,
+        mut answers: mpsc::Receiver<Result<Option<(Answer, Bytes)>, Problem>>,
+    ) -> Answered {
+        let mut given = Given::default();
         loop {
             tokio::select! {
-                request = requests.recv() => {
-                    let Some(request) = request else { return Err(refusal::stopped()) };
-                    last += 1;
-                    let document = self.call_document(last, &request);
-                    let reply = Reply::Item { data: document.json(), body: document.bytes };
-                    if lines.writer.line(&reply, request.payload()).await.is_err() {
-                        return Ok(None);
-                    }
-                    let (number, stopped) = (last, request.stopped());
-                    stops.push(async move {
-                        stopped.await;
-                        number
-                    });
-                    open.insert(last, request);
+                (room, request) = async { (out.reserve().await, requests.recv().await) } => {
+                    let (Ok(room), Some(request)) = (room, request) else { return Err(refusal::stopped()) };
+                    let (mut document, payload) = (self.call_document(&request), request.payload().clone());
+                    document.call = wire(given.add(request));
+                    room.send((Reply::Item { data: document.json(), body: document.bytes }, payload));
                 }
-                Some(number) = stops.next() => {
-                    // Of one that was answered there is nothing to stop.
-                    if let Some(request) = open.remove(&number) {
-                        let document = CallDoc { stopped: true, ..self.call_document(number, &request) };
-                        if lines.writer.line(&item(document.json()), b"").await.is_err() {
-                            return Ok(None);
-                        }
-                    }
+                (room, (number, _)) = async { (out.reserve().await, poll_fn(|cx| given.poll_stopped(cx)).await) } => {
+                    let Ok(room) = room else { return Err(refusal::stopped()) };
+                    let document = CallDoc { call: wire(number), stopped: true, ..CallDoc::default() };
+                    room.send((item(document.json()), Bytes::new()));
                 }
-                answer = lines.reader.line::<Answer>() => match answer {
-                    Ok(Some(answer)) => reply(&mut open, answer, lines).await?,
-                    Ok(None) => return Ok(None),
-                    Err(why) => return Err(nonsense(&why)),
+                answer = answers.recv() => match answer {
+                    Some(Ok(Some((answer, body)))) => take(&mut given, answer, body),
+                    Some(Ok(None)) | None => return Ok(None),
+                    Some(Err(problem)) => return Err(problem),
                 },
             }
         }
     }
 
-    fn call_document(&self, call: u64, request: &OpenRequest) -> CallDoc {
+    fn call_document(&self, request: &OpenRequest) -> CallDoc {
         let caller = request.caller();
         let from = self.mesh.name_of(caller.node);
         CallDoc {
-            call,
+            call: 0,
             service: request.service().to_string(),
             from: from.map_or_else(|| address(caller.node), |name| name.to_string()),
             from_client: caller.client.as_deref().map(str::to_owned),
@@ -101,28 +132,34 @@ impl Session {
     }
 }
 
+/// The number of a call for the caller: that the service has begun is told under 0.
+const fn wire(number: u64) -> u64 {
+    number.wrapping_add(1)
+}
+
+/// The next answer of the caller; `None` if it has left. Must not be dropped halfway.
+async fn answer(reader: &mut Reader) -> Result<Option<(Answer, Bytes)>, Problem> {
+    let read = async {
+        let Some(answer) = reader.line::<Answer>().await? else { return Ok(None) };
+        let body = reader.body(answer.body).await?;
+        Ok(Some((answer, body)))
+    };
+    read.await.map_err(|why| nonsense(&why))
+}
+
 /// Hands an answer on. One to a call that is over is for nobody.
-async fn reply(open: &mut BTreeMap<u64, OpenRequest>, answer: Answer, lines: &mut Lines) -> Result<(), Problem> {
-    let body = lines.reader.body(answer.body).await.map_err(|why| nonsense(&why))?;
-    match answer.kind {
-        AnswerKind::Item => {
-            if let Some(request) = open.get(&answer.call) {
-                // What cannot be sent is for a caller that has gone, and the answer fails likewise.
-                let _ = request.item(body).await;
-            }
-        }
-        AnswerKind::Done => {
-            if let Some(request) = open.remove(&answer.call) {
-                request.reply(body);
-            }
-        }
-        AnswerKind::Error { code, message } => {
-            if let Some(request) = open.remove(&answer.call) {
-                request.error(AppError { payload: body, ..AppError::new(code, &message) });
-            }
-        }
-    }
-    Ok(())
+fn take(given: &mut Given, answer: Answer, body: Bytes) {
+    let number = answer.call.wrapping_sub(1);
+    let result = match answer.kind {
+        AnswerKind::Item => match given.item(number, body) {
+            Err(ItemRefused::Full) => Err(AppError::new(HANDLER_GONE, "too many items wait for room")),
+            // A caller of one answer has no use for items, and nobody asks when they went.
+            Err(ItemRefused::Unknown | ItemRefused::NotStreaming) | Ok(_) => return,
+        },
+        AnswerKind::Done => Ok(body),
+        AnswerKind::Error { code, message } => Err(AppError { payload: body, ..AppError::new(code, &message) }),
+    };
+    let _ = given.answer(number, result);
 }
 
 fn nonsense(why: &std::io::Error) -> Problem {

@@ -149,11 +149,19 @@ mesh:
 
     /// Two nodes that are linked, `a` and `b`, with lines for `api`.
     pub(crate) fn pair(&self, api: &str) -> (Running, Running) {
-        let a = self.single(api);
+        let sections = format!("api:\n{api}");
+        self.linked(&sections, &sections)
+    }
+
+    /// Two nodes that are linked, `a` and `b`, each with sections of its own.
+    pub(crate) fn linked(&self, of_a: &str, of_b: &str) -> (Running, Running) {
+        let a = self.start_config(&self.config_with("a", "  listen: [tcp://127.0.0.1:0]", of_a));
         let connect = format!("  connect: [ {{ id: a, url: \"tcp://{}\" }} ]", a.addr());
-        let b = self.start_config(&self.config_api("b", &connect, api));
+        let b = self.start_config(&self.config_with("b", &connect, of_b));
         // What is sent before the other knows the way back is not answered.
-        self.until(&["ping", "b", "--node", "a", "--timeout", "500ms"], |ran| ran.code == 0);
+        for [from, to] in [["a", "b"], ["b", "a"]] {
+            self.until(&["ping", to, "--node", from, "--timeout", "500ms"], |ran| ran.code == 0);
+        }
         (a, b)
     }
 

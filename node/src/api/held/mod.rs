@@ -5,7 +5,6 @@
 //! what its services take at once. A client that only listens costs one subscription; the rest is made when it is needed.
 
 mod calls;
-mod given;
 mod services;
 mod slots;
 mod subscriptions;
@@ -18,14 +17,14 @@ use std::{
 use futures_util::{FutureExt as _, StreamExt as _, stream::BoxStream};
 use io_tokio::{Ended, OpenRequest, Publication, Stop};
 
+pub(super) use crate::control::{ItemRefused, Unknown};
 pub(super) use calls::Answer;
-pub(super) use given::{ItemRefused, Unknown};
 pub(super) use services::{Method, Offer, mesh_name};
 pub(super) use slots::Ticket;
 pub(super) use subscriptions::Wanted;
 
+use crate::control::Given;
 use calls::Calls;
-use given::Given;
 use slots::Slots;
 
 /// Subscriptions of one client.

@@ -27,6 +27,8 @@ pub(super) struct Params {
     pub(super) peer: Peer,
     /// The client that it names, or a name of its own.
     pub(super) client: String,
+    /// Whether it names one.
+    named: bool,
     all: Map<String, Value>,
 }
 
@@ -39,6 +41,7 @@ impl FromRequest<Arc<Api>> for Params {
         let peer = parts.extensions.get::<Peer>().copied().ok_or_else(crate::api::gate::no_peer)?;
         let target = Path::<String>::from_request_parts(&mut parts, api).await.ok().map(|Path(target)| target);
         let client = target.filter(|target| !target.is_empty());
+        let named = client.is_some();
         let client = client.unwrap_or_else(|| format!("client-{}", api.fresh_id()));
         if client.len() > CLIENT_NAME_MAX {
             return Err(extract::wrong(format!("the name of a client has 1 to {CLIENT_NAME_MAX} bytes")));
@@ -62,7 +65,7 @@ impl FromRequest<Arc<Api>> for Params {
         };
         all.extend(joined(query));
         all.remove("token");
-        Ok(Self { caller, peer, client, all })
+        Ok(Self { caller, peer, client, named, all })
     }
 }
 
@@ -108,6 +111,14 @@ impl Params {
     /// It may not.
     pub(super) fn may(&self, verb: Verb, object: &str) -> Result<(), ApiError> {
         self.caller.may(verb, object)
+    }
+
+    /// Whether the caller may speak as its client. A name that was made up for it is nobody else's.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(super) fn may_speak(&self) -> Result<(), ApiError> {
+        if self.named { self.may(Verb::Receive, &self.client) } else { Ok(()) }
     }
 }
 

@@ -72,9 +72,8 @@ pub(super) fn call(party: &Party, id: &str, held: &mut Held, package: &Package) 
 pub(super) async fn over_http(State(api): State<Arc<Api>>, params: Params) -> Result<Json<Value>, ApiError> {
     let [function, node, provider] = params.required(["fun", "target_node", "provider"])?;
     let args = params.arguments(&["fun", "target_node", "provider"])?;
-    let client = params.client.clone();
-    params.may(Verb::Receive, &client)?;
-    let call = Call { node, provider, function, args, client };
+    params.may_speak()?;
+    let call = Call { node, provider, function, args, client: params.client.clone() };
     call.check(|verb, object| params.may(verb, object))?;
     let mut answer = json!({
         "fun": call.function,

@@ -29,7 +29,7 @@ pub(super) async fn send(State(api): State<Arc<Api>>, params: Params) -> Result<
 async fn post(api: &Api, params: &Params, node: &str, client: &str, message: String) -> Result<(), ApiError> {
     extract::node_name(node)?;
     params.may(Verb::Send, &format!("{node}/{client}"))?;
-    params.may(Verb::Receive, &params.client)?;
+    params.may_speak()?;
     let options =
         SendOptions { client: Some(client.into()), from_client: Some(params.client.as_str().into()), deadline: None };
     api.session.send(node, message.into(), options).await?;

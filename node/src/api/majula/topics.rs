@@ -98,7 +98,7 @@ pub(super) async fn over_http(State(api): State<Arc<Api>>, params: Params) -> Re
     let [text, message] = params.required(["topic", "msg"])?;
     let topic = names::topic(&text);
     params.may(Verb::Publish, &topic)?;
-    params.may(Verb::Receive, &params.client)?;
+    params.may_speak()?;
     let options = PublishOptions::default().client(params.client.as_str());
     let published = api.session.publish(&topic, Bytes::from(message.clone()), options).await?;
     let mut answer = outcome(&text, &published);
@@ -115,6 +115,7 @@ pub(super) async fn as_stream(
     let [text] = params.required(["topic"])?;
     let topic = names::topic(&text);
     params.may(Verb::Subscribe, &topic)?;
+    params.may_speak()?;
     let mut wanted = Wanted::make(&api, &params.client, &topic, None, SubscribeOptions::default()).await?;
     let shelf = Arc::new(Shelf::new(api.config.slow_client));
     let (reader, mut left) = stream::reader(&shelf);

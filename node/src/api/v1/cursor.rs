@@ -46,7 +46,9 @@ impl Cursor {
             }
             None => {
                 let seen: BTreeMap<String, u64> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(rest).ok()?).ok()?;
-                (seen.len() <= TOPICS_MAX).then_some(seen)?
+                // Of topics that the reader has not asked for, it is told nothing.
+                let asked = |topic: &String| Topic::new(topic).is_ok_and(|topic| pattern.matches(&topic));
+                (seen.len() <= TOPICS_MAX && seen.keys().all(asked)).then_some(seen)?
             }
         };
         Some(Self { epoch, literal, seen: Some(seen) })
@@ -118,6 +120,17 @@ mod tests {
         for id in ["7-1", "7-!", "7-bm8"] {
             assert_eq!(Cursor::read(7, &pattern(">"), id), None, "{id}");
         }
+    }
+
+    #[test]
+    fn an_id_tells_nothing_of_topics_beyond_the_pattern() {
+        let mut cursor = Cursor::new(7, &pattern(">"), []);
+        cursor.see("secret.x", 1);
+        assert_eq!(Cursor::read(7, &pattern("a.*"), &cursor.id()), None);
+        assert_eq!(
+            Cursor::read(7, &pattern("secret.*"), &cursor.id()).map(|cursor| cursor.positions().count()),
+            Some(1)
+        );
     }
 
     #[test]

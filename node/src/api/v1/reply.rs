@@ -76,6 +76,7 @@ struct Reader {
     api: Arc<Api>,
     service: String,
     items: ReplyStream,
+    lang: Lang,
     over: bool,
     _under_way: UnderWay,
 }
@@ -92,9 +93,9 @@ struct Told {
 }
 
 /// The items as events, then how the call ended. A caller that leaves cancels the call.
-pub(super) fn stream(api: Arc<Api>, service: String, items: ReplyStream) -> Response {
+pub(super) fn stream(api: Arc<Api>, service: String, items: ReplyStream, lang: Lang) -> Response {
     let under_way = api.begin();
-    let reader = Reader { api, service, items, over: false, _under_way: under_way };
+    let reader = Reader { api, service, items, lang, over: false, _under_way: under_way };
     let events = Sse::new(stream::unfold(reader, next));
     events.keep_alive(KeepAlive::new().interval(PING).text("ping")).into_response()
 }
@@ -108,7 +109,7 @@ async fn next(mut reader: Reader) -> Option<(Result<Event, Infallible>, Reader)>
         Some(Err(why)) => {
             reader.over = true;
             let error = ApiError::from(reader.api.session.call_failed(why, &reader.service).await);
-            event("error", &error.document(Lang::En, "", ""))
+            event("error", &error.document(reader.lang, "", ""))
         }
         None => {
             reader.over = true;

@@ -22,6 +22,7 @@ use crate::{
         Api,
         auth::Caller,
         extract::{self, Params, Parts1},
+        negotiate,
         problem::ApiError,
     },
     config::Verb,
@@ -177,7 +178,7 @@ async fn run(
             return Err(extract::wrong("the answer to a call with an `Idempotency-Key` cannot be a stream"));
         }
         return match call.stream() {
-            Ok(items) => Ok(reply::stream(api, service, items)),
+            Ok(items) => Ok(reply::stream(api, service, items, negotiate::language(headers))),
             Err(why) => Err(api.session.call_failed(why, &service).await.into()),
         };
     }

@@ -10,7 +10,7 @@ use crate::{
         refusals::{CallFailed, ProgressDoc},
     },
     clock,
-    errors::{Code, HandlerError},
+    errors::{Code, HandlerError, Lang},
 };
 
 /// Largest number that every client can read exactly.
@@ -57,8 +57,8 @@ struct Details<'a> {
     error: Code,
     retryable: bool,
     outcome: Effect,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    hint: &'a str,
     /// What the handler of a call said.
     #[serde(skip_serializing_if = "Option::is_none")]
     handler: Option<&'a HandlerError>,
@@ -114,7 +114,7 @@ fn failure(
         error: error.code,
         retryable: error.retryable,
         outcome: error.effect,
-        hint: error.hint.as_deref(),
+        hint: error.what_to_try(Lang::En),
         handler,
         progress,
     };
@@ -176,5 +176,6 @@ mod tests {
         assert_eq!(value["data"]["code"], 2001);
         assert_eq!(value["data"]["details"]["error"], "E1516");
         assert_eq!(value["data"]["details"]["outcome"], "not_applied");
+        assert!(value["data"]["details"]["hint"].as_str().unwrap().contains("`allow`"));
     }
 }

@@ -1,5 +1,5 @@
-//! The calls that a client was given, until it answers or nobody waits for its answer any more. Only what is in here can be
-//! answered: a client cannot answer what another was asked.
+//! The calls that a program was given, a client of the API or a command, until it answers or nobody waits for its answer any
+//! more. Only what is in here can be answered: a client cannot answer what another was asked.
 //!
 //! A call that takes items has a pump of its own, which hands them on as fast as the caller takes them; [`ITEMS_MAX`] wait
 //! for it. Dropping all of this answers every call.
@@ -23,7 +23,7 @@ const ITEMS_MAX: usize = 64;
 
 /// The calls.
 #[derive(Debug, Default)]
-pub(in crate::api) struct Given {
+pub(crate) struct Given {
     open: BTreeMap<u64, Call>,
     /// What waits for the end of each.
     waiting: FuturesUnordered<BoxFuture<'static, Option<(u64, Stop)>>>,
@@ -52,11 +52,11 @@ enum Piece {
 
 /// The client was given no call of this number, or it is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::api) struct Unknown;
+pub(crate) struct Unknown;
 
 /// Why an item is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::api) enum ItemRefused {
+pub(crate) enum ItemRefused {
     /// There is no such call.
     Unknown,
     /// Its caller wants one answer.
@@ -67,7 +67,7 @@ pub(in crate::api) enum ItemRefused {
 
 impl Given {
     /// Notes a call; answers its number.
-    pub(super) fn add(&mut self, call: OpenRequest) -> u64 {
+    pub(crate) fn add(&mut self, call: OpenRequest) -> u64 {
         let number = call.id().0;
         let (stopped, watch) = abortable(call.stopped());
         self.waiting.push(stopped.map(move |why| why.ok().map(|why| (number, why))).boxed());
@@ -86,7 +86,7 @@ impl Given {
     ///
     /// # Errors
     /// [`Unknown`].
-    pub(in crate::api) fn answer(&mut self, number: u64, result: Result<Bytes, AppError>) -> Result<(), Unknown> {
+    pub(crate) fn answer(&mut self, number: u64, result: Result<Bytes, AppError>) -> Result<(), Unknown> {
         let Call { answer, watch } = self.open.remove(&number).ok_or(Unknown)?;
         watch.abort();
         match (answer, result) {
@@ -104,7 +104,7 @@ impl Given {
     ///
     /// # Errors
     /// [`ItemRefused`].
-    pub(in crate::api) fn item(
+    pub(crate) fn item(
         &self,
         number: u64,
         item: Bytes,
@@ -120,7 +120,7 @@ impl Given {
     }
 
     /// The next call that need not be answered any more. It is over.
-    pub(super) fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<(u64, Stop)> {
+    pub(crate) fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<(u64, Stop)> {
         while let Poll::Ready(Some(end)) = self.waiting.poll_next_unpin(cx) {
             if let Some((number, why)) = end
                 && self.open.remove(&number).is_some()
