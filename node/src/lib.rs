@@ -14,6 +14,7 @@ mod cli;
 mod clock;
 pub mod config;
 mod control;
+mod counted;
 pub mod errors;
 mod logs;
 mod run;

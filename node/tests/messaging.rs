@@ -47,7 +47,7 @@ fn what_is_published_is_printed_where_it_is_wanted() {
     let report = published.json("firelink.published/v1");
     assert_eq!((published.code, &report["subscribers"], &report["nodes"]), (0, &2.into(), &2.into()));
     let raw = world.run_with(&["pub", "orders.raw", "-", "--node", "a"], b"\x1b[31m");
-    assert_eq!((raw.code, raw.out.as_str()), (0, "orders.raw: 1 subscriptions on 1 nodes have it\n"));
+    assert_eq!((raw.code, raw.out.as_str()), (0, "orders.raw: 1 subscription on 1 node\n"));
     let (out, code) = text.end();
     assert_eq!(code, 0);
     assert_eq!(out, "orders.eu.created  a/shop: seven\n  trace: 1-2\norders.raw  a: \u{fffd}[31m\n");
@@ -64,7 +64,7 @@ fn many_are_published_from_a_template_or_line_by_line() {
     let raw = Sub::begin(&world, &["ticks", "--count", "3", "--raw", "--node", "b"]);
     let ticks = ["pub", "ticks", "--template", "n{{count}};", "--count", "3", "--rate", "1000", "--node", "a"];
     let many = world.run(&ticks);
-    assert_eq!(many.out, "3 publications; the last one: ticks: 1 subscriptions on 1 nodes have it\n", "{}", many.err);
+    assert_eq!(many.out, "3 publications; the last one: ticks: 1 subscription on 1 node\n", "{}", many.err);
     assert_eq!(raw.end(), ("n1;n2;n3;".to_owned(), 0));
 
     // The time is that of the publication, not of the one before.
@@ -168,7 +168,7 @@ fn why_names_who_gets_it_and_who_nearly_would() {
     let _near = Sub::begin(&world, &["orders.us.created", "--node", "b"]);
     let _far = Sub::begin(&world, &["weather.>", "--node", "b"]);
     let why = world.run(&["why", "topic", "orders.eu.created", "--node", "a"]);
-    assert!(why.out.contains("+ a: 1 subscriptions at this node: till"), "{}", why.out);
+    assert!(why.out.contains("+ a: 1 subscription at this node: till"), "{}", why.out);
     let near = "- orders.us.created: does not match: it says `us` where the topic says `eu`; subscribed at b";
     assert!(why.out.contains(near) && !why.out.contains("weather"), "{}", why.out);
     let nobody = world.run(&["why", "topic", "orders.eu", "--node", "a"]);

@@ -14,6 +14,7 @@ use crate::{
     bench::Pacer,
     clock,
     control::{About, Op, Piece, Published, PublishedMany, Reply, read_document},
+    counted::counted,
     errors::{Code, Exit, Failed, Problem},
 };
 
@@ -147,7 +148,8 @@ fn no_timer(why: &io::Error) -> Problem {
 /// What became of a publication, for people.
 pub(super) fn text(published: &Published) -> String {
     let Published { topic, subscribers, nodes, .. } = published;
-    let mut out = format!("{topic}: {subscribers} subscriptions on {nodes} nodes have it");
+    let (subscribers, nodes) = (counted(*subscribers, "subscription"), counted(*nodes, "node"));
+    let mut out = format!("{topic}: {subscribers} on {nodes}");
     for missing in &published.missing {
         let detail = missing.detail.as_deref().unwrap_or_default();
         out.push_str(&format!("\n{} {}: {detail}", missing.outcome, missing.id));

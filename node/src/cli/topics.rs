@@ -5,6 +5,7 @@ use clap::Args;
 use super::{Context, output::table, value};
 use crate::{
     control::{Document as _, Op, ReceiverDoc, Receivers, TopicDoc, Topics},
+    counted::counted,
     errors::{Exit, Failed},
 };
 
@@ -68,7 +69,7 @@ fn row(topic: &TopicDoc) -> [String; 5] {
 
 fn who(receivers: &Receivers) -> String {
     let cost = |node: &ReceiverDoc| node.cost.map_or_else(|| "out of reach".to_owned(), |cost| format!("cost {cost}"));
-    let mut out = format!("{} subscriptions here\n", receivers.here);
+    let mut out = format!("{} here\n", counted(receivers.here, "subscription"));
     for node in &receivers.nodes {
         out.push_str(&format!("{}   {}\n", node.id, cost(node)));
     }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     config::nearest,
+    counted::counted,
     errors::{Code, Exit, Problem},
 };
 
@@ -55,8 +56,9 @@ impl Session {
                 why.because.push(dated(AGAINST, self.mesh.name().as_str(), problem.what.clone(), at));
             }
             Some((at, Ok(published))) => {
-                let (subscribers, nodes) = (published.subscribers, published.nodes);
-                why.claim = format!("{about}: {subscribers} subscriptions on {nodes} nodes have it");
+                let subscribers = counted(published.subscribers, "subscription");
+                let nodes = counted(published.nodes, "node");
+                why.claim = format!("{about}: taken by {subscribers} on {nodes}");
                 for missing in &published.missing {
                     let code = missing.code.map_or("", |code| code.as_str());
                     let text = format!("{} {code}", missing.detail.as_deref().unwrap_or(&missing.outcome));
@@ -82,10 +84,10 @@ impl Session {
         why.claim = if count == 0 {
             format!("nobody would get a publication to `{topic}`")
         } else {
-            let (here, nodes, groups) = (found.here, found.nodes.len(), found.groups.len());
-            format!(
-                "`{topic}` would go to {here} subscriptions here, {nodes} other nodes, and one member of {groups} groups"
-            )
+            let here = counted(found.here, "subscription");
+            let nodes = counted(found.nodes.len() as u64, "other node");
+            let groups = counted(found.groups.len() as u64, "group");
+            format!("`{topic}` would go to {here} here, {nodes}, and one member of {groups}")
         };
         let matching = known.iter().filter(|known| matches(&known.pattern, topic));
         why.because.extend(
@@ -132,7 +134,8 @@ impl Session {
         // As a call is balanced that says nothing about it.
         providers.sort_by_key(|one| (one.cost.is_none(), one.cooling, one.cost, one.pending));
         let ready = providers.iter().filter(|one| one.cost.is_some()).count();
-        let claim = format!("`{service}` has {} providers, {ready} of them within reach", providers.len());
+        let claim =
+            format!("`{service}` has {}, {ready} of them within reach", counted(providers.len() as u64, "provider"));
         let mut because = Vec::new();
         for (place, provider) in providers.iter().enumerate() {
             because.push(judge(provider, place == 0));
@@ -182,7 +185,7 @@ fn judge(provider: &ProviderDoc, first: bool) -> ReasonDoc {
         None => provider.node.clone(),
     };
     let room = provider.concurrency + provider.queue;
-    let load = format!("{} calls there, of at most {room}", provider.load);
+    let load = format!("{} there, of at most {room}", counted(provider.load, "call"));
     let (sign, text) = match provider.cost {
         None => (AGAINST, "out of reach".to_owned()),
         Some(cost) if provider.cooling => {
@@ -201,7 +204,7 @@ fn receivers(found: &Receivers, here: &str) -> Vec<ReasonDoc> {
     if found.here > 0 {
         let clients: Vec<_> = found.subscriptions.iter().filter_map(|one| one.client.as_deref()).collect();
         let who = if clients.is_empty() { String::new() } else { format!(": {}", clients.join(", ")) };
-        all.push(reason(FOR, here, format!("{} subscriptions at this node{who}", found.here)));
+        all.push(reason(FOR, here, format!("{} at this node{who}", counted(found.here, "subscription"))));
     }
     let way = |node: &ReceiverDoc| match node.cost {
         Some(cost) => (FOR, format!("the way there costs {cost}")),
