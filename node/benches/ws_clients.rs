@@ -2,33 +2,28 @@
 //! read delay nobody. `cargo bench -p node --bench ws_clients -- --clients 10000 --rounds 30`
 //!
 //! The node, the clients and the publisher are a process each; all clients share one thread, which only looks for the
-//! beginning and the end of each message. Times are from before the publisher writes until the last client has read, on one
+//! end of each message; what both cost the processors is told, too. Times are from before the publisher writes until the last client has read, on one
 //! clock. Memory is what the operating system says is resident. Most of the time goes into the kernel: one write and one
 //! read for each client. Run as a test, it only has to work.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark may panic and prints")]
 
 use std::{
-    cell::RefCell,
     env, fs,
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    rc::Rc,
     thread,
     time::Duration,
 };
 
 use firelink_node::bench::Machine;
+use mio::{Events, Interest, Poll, Token};
 use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
     time::{ClockId, clock_gettime},
 };
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    sync::Notify,
-};
 
 /// Names the process of the clients on the command line.
 const WORKER: &str = "--worker";
@@ -42,6 +37,9 @@ const STALL: &str = "bench.stall";
 const STALLED: usize = 10;
 /// Clients that connect at once.
 const AT_ONCE: usize = 64;
+/// How a ping begins, and what answers it.
+const PING: u8 = 0x89;
+const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 /// What an idle client may cost, in bytes.
 const MEMORY: u64 = 8 * 1_024;
 /// How soon the last client is to have a publication.
@@ -55,8 +53,7 @@ fn main() {
     };
     let room = raise_limit();
     if args.iter().any(|arg| arg == WORKER) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        return runtime.block_on(tokio::task::LocalSet::new().run_until(work()));
+        return work();
     }
     let (clients, rounds) = match args.iter().any(|arg| arg == "--bench") {
         true => (number("--clients", 10_000), number("--rounds", 30)),
@@ -97,7 +94,7 @@ fn measure(clients: usize, rounds: usize) {
     println!("{clients} clients connected in {connected:.0} ms");
 
     let mut publisher = Client::open(&node.api, "publisher");
-    let quiet = times(&mut crowd, &mut publisher, clients, rounds);
+    let quiet = times(&node, &mut crowd, &mut publisher, clients, rounds);
     thread::sleep(Duration::from_millis(500));
     let after = node.resident();
     println!(
@@ -110,7 +107,7 @@ fn measure(clients: usize, rounds: usize) {
     say("publication to all", &quiet);
 
     let stalled: Vec<_> = (0..STALLED).map(|at| stall(&node.api, &mut publisher, at)).collect();
-    let crowded = times(&mut crowd, &mut publisher, clients + STALLED, rounds);
+    let crowded = times(&node, &mut crowd, &mut publisher, clients + STALLED, rounds);
     say(&format!("the same beside {STALLED} that read nothing"), &crowded);
     drop(stalled);
     let verdict = |met: bool| if met { "met" } else { "MISSED" };
@@ -127,18 +124,24 @@ struct Times {
     last: f64,
     /// Until the publisher knew that all had it in their queues.
     ack: f64,
+    /// What the processors spent: for the node, and for those who read.
+    node: f64,
+    readers: f64,
 }
 
-fn times(crowd: &mut Crowd, publisher: &mut Client, subscribers: usize, rounds: usize) -> Vec<Times> {
+fn times(node: &Node, crowd: &mut Crowd, publisher: &mut Client, subscribers: usize, rounds: usize) -> Vec<Times> {
     let mut once = || {
         crowd.tell("await");
+        let before = node.cpu();
         let begin = now();
         let ack = publisher.publish(TOPIC, &"x".repeat(100));
         let acked = ms(begin);
         assert_eq!(ack["subscribers"], subscribers, "{ack}");
         let told: Value = serde_json::from_str(&crowd.listen()).unwrap();
         let at = |name: &str| (told[name].as_u64().unwrap() - begin) as f64 / 1e6;
-        Times { first: at("first"), half: at("half"), last: at("last"), ack: acked }
+        let readers = told["cpu"].as_u64().unwrap() as f64 / 1e6;
+        let node = node.cpu() - before;
+        Times { first: at("first"), half: at("half"), last: at("last"), ack: acked, node, readers }
     };
     once();
     (0..rounds).map(|_| once()).collect()
@@ -169,12 +172,14 @@ fn median(all: &[Times], of: fn(&Times) -> f64) -> f64 {
 fn say(what: &str, all: &[Times]) {
     let worst = all.iter().map(|it| it.last).fold(0.0, f64::max);
     println!(
-        "{what}, ms, medians of {}: first {:.2}, half {:.1}, last {:.1} (worst {worst:.1}), acknowledged {:.1}",
+        "{what}, ms, medians of {}: first {:.2}, half {:.1}, last {:.1} (worst {worst:.1}), acknowledged {:.1}; processors: node {:.0}, readers {:.1}",
         all.len(),
         median(all, |it| it.first),
         median(all, |it| it.half),
         median(all, |it| it.last),
         median(all, |it| it.ack),
+        median(all, |it| it.node),
+        median(all, |it| it.readers),
     );
 }
 
@@ -182,6 +187,12 @@ fn say(what: &str, all: &[Times]) {
 fn now() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     u64::try_from(now.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap()
+}
+
+/// Nanoseconds that this process has had a processor.
+fn cpu() -> u64 {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    u64::try_from(used.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(used.tv_nsec).unwrap()
 }
 
 fn ms(begin: u64) -> f64 {
@@ -218,6 +229,13 @@ impl Node {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let up: Value = serde_json::from_str(&line).unwrap();
         Self { child, api: up["api"][0].as_str().unwrap().to_owned(), _folder: folder }
+    }
+
+    /// Milliseconds that its threads have had a processor.
+    fn cpu(&self) -> f64 {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let used = threads.filter_map(|thread| fs::read_to_string(thread.unwrap().path().join("schedstat")).ok());
+        used.map(|stat| stat.split(' ').next().unwrap().parse::<f64>().unwrap()).sum::<f64>() / 1e6
     }
 
     /// Its resident memory, in bytes.
@@ -278,10 +296,28 @@ impl Drop for Crowd {
     }
 }
 
+/// The clients, in their process. What they read is only looked at for where each message ends: they share the machine's
+/// processors with the node.
+struct Work {
+    poll: Poll,
+    events: Events,
+    all: Vec<Reader>,
+    /// Where everything is read to.
+    buffer: Vec<u8>,
+    got: Got,
+}
+
+/// One client.
+struct Reader {
+    stream: mio::net::TcpStream,
+    /// What was read of a message that is not all there.
+    begun: Vec<u8>,
+}
+
 /// What the clients of one process have got.
 #[derive(Default)]
 struct Got {
-    /// Messages of the kind that is waited for, and when the first, the middle and the last of them came.
+    /// Messages that are waited for, and when the first, the middle and the last of them came.
     count: usize,
     wanted: usize,
     first: u64,
@@ -289,56 +325,113 @@ struct Got {
     last: u64,
 }
 
-/// The clients, in their process.
-async fn work() {
+fn work() {
     let args: Vec<String> = env::args().collect();
     let api = args[args.iter().position(|arg| arg == "--api").unwrap() + 1].clone();
-    let (got, all) = (Rc::new(RefCell::new(Got::default())), Rc::new(Notify::new()));
-    let mut writers = Vec::new();
-    let (lines, mut orders) = tokio::sync::mpsc::unbounded_channel();
-    thread::spawn(move || io::stdin().lines().map_while(Result::ok).try_for_each(|line| lines.send(line)));
-    while let Some(order) = orders.recv().await {
+    let (poll, events) = (Poll::new().unwrap(), Events::with_capacity(1_024));
+    let mut work = Work { poll, events, all: Vec::new(), buffer: vec![0; 64 * 1_024], got: Got::default() };
+    for order in io::stdin().lines().map_while(Result::ok) {
         let (order, number) = order.split_once(' ').unwrap_or((&order, "0"));
         let clients = number.parse::<usize>().unwrap();
-        let wanted = if order == "connect" { clients - writers.len() } else { writers.len() };
-        *got.borrow_mut() = Got { wanted, ..Got::default() };
+        let wanted = if order == "connect" { clients - work.all.len() } else { work.all.len() };
+        work.got = Got { wanted, ..Got::default() };
+        let used = cpu();
         println!("ready");
         match order {
-            "connect" => {
-                while writers.len() < clients {
-                    let some = AT_ONCE.min(clients - writers.len());
-                    let opened = futures_util::future::join_all((0..some).map(|_| open(&api))).await;
-                    for (reader, writer) in opened {
-                        let (got, all) = (Rc::clone(&got), Rc::clone(&all));
-                        tokio::task::spawn_local(read(reader, move || got.borrow_mut().note(&all)));
-                        writers.push(writer);
-                    }
-                }
-            }
-            "subscribe" => {
-                let message =
-                    json!({"message_id": 1, "message_type": "subscribe", "data": {"topic": TOPIC}}).to_string();
-                for some in writers.chunks_mut(AT_ONCE) {
-                    for writer in some {
-                        writer.write_all(&frame(&message)).await.unwrap();
-                    }
-                    // The others have their turn, as the node has.
-                    tokio::task::yield_now().await;
-                }
-            }
+            "connect" => work.connect(&api, clients),
+            "subscribe" => work.subscribe(),
             _ => {}
         }
-        all.notified().await;
-        let Got { first, half, last, .. } = *got.borrow();
+        work.read();
+        let Got { first, half, last, .. } = work.got;
         match order {
-            "await" => println!("{}", json!({"first": first, "half": half, "last": last})),
+            "await" => println!("{}", json!({"first": first, "half": half, "last": last, "cpu": cpu() - used})),
             _ => println!("done"),
         }
     }
 }
 
+impl Work {
+    fn connect(&mut self, api: &str, clients: usize) {
+        while self.all.len() < clients {
+            let some = AT_ONCE.min(clients - self.all.len());
+            let opening: Vec<_> = (0..some).map(|_| open(api)).collect();
+            for mut stream in opening {
+                let rest = opened(&mut stream);
+                stream.set_nonblocking(true).unwrap();
+                let mut stream = mio::net::TcpStream::from_std(stream);
+                let token = Token(self.all.len());
+                self.poll.registry().register(&mut stream, token, Interest::READABLE).unwrap();
+                let mut reader = Reader { stream, begun: Vec::new() };
+                reader.take(&rest, &mut self.got);
+                self.all.push(reader);
+            }
+        }
+    }
+
+    fn subscribe(&mut self) {
+        let message = json!({"message_id": 1, "message_type": "subscribe", "data": {"topic": TOPIC}}).to_string();
+        for at in 0..self.all.len() {
+            self.all[at].stream.write_all(&frame(&message)).unwrap();
+            if at % AT_ONCE == 0 {
+                self.turn(Some(Duration::ZERO));
+            }
+        }
+    }
+
+    /// Reads until everything that is waited for has come.
+    fn read(&mut self) {
+        while self.got.count < self.got.wanted {
+            self.turn(None);
+        }
+    }
+
+    fn turn(&mut self, longest: Option<Duration>) {
+        self.poll.poll(&mut self.events, longest).unwrap();
+        for event in &self.events {
+            self.all[event.token().0].read(&mut self.buffer, &mut self.got);
+        }
+    }
+}
+
+impl Reader {
+    /// Reads what is there, however it is cut.
+    fn read(&mut self, buffer: &mut [u8], got: &mut Got) {
+        loop {
+            let more = match self.stream.read(buffer) {
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => return,
+                more => more.unwrap(),
+            };
+            assert!(more > 0, "the node has closed a connection");
+            self.take(&buffer[..more], got);
+            // Less than there was room for is all that there is.
+            if more < buffer.len() {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], got: &mut Got) {
+        let mut whole = std::mem::take(&mut self.begun);
+        let mut bytes = if whole.is_empty() {
+            bytes
+        } else {
+            whole.extend(bytes);
+            &whole
+        };
+        while let Some(length) = length(bytes).filter(|length| *length <= bytes.len()) {
+            match bytes[0] {
+                PING => self.stream.write_all(&PONG).unwrap(),
+                _ => got.note(),
+            }
+            bytes = &bytes[length..];
+        }
+        self.begun = bytes.to_vec();
+    }
+}
+
 impl Got {
-    fn note(&mut self, all: &Notify) {
+    fn note(&mut self) {
         self.count += 1;
         if self.count == 1 {
             self.first = now();
@@ -348,40 +441,29 @@ impl Got {
         }
         if self.count == self.wanted {
             self.last = now();
-            all.notify_one();
         }
     }
 }
 
-type Halves = (tokio::net::tcp::OwnedReadHalf, tokio::net::tcp::OwnedWriteHalf);
-
-async fn open(api: &str) -> Halves {
-    let mut stream = tokio::net::TcpStream::connect(api).await.unwrap();
+/// Asks for a socket.
+fn open(api: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(api).unwrap();
     stream.set_nodelay(true).unwrap();
-    stream.write_all(upgrade(api, None).as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
-    stream.into_split()
+    stream.write_all(upgrade(api, None).as_bytes()).unwrap();
+    stream
 }
 
-/// Tells of every message, however it is cut.
-async fn read(mut stream: tokio::net::tcp::OwnedReadHalf, mut each: impl FnMut()) {
-    let mut buffer = [0; 1_024];
-    let mut had = 0;
+/// Waits for the socket; answers what came behind that already.
+fn opened(stream: &mut TcpStream) -> Vec<u8> {
+    let (mut head, mut buffer) = (Vec::new(), [0; 4_096]);
     loop {
-        let more = stream.read(&mut buffer[had..]).await.unwrap();
+        let more = stream.read(&mut buffer).unwrap();
         assert!(more > 0, "the node has closed a connection");
-        had += more;
-        let mut at = 0;
-        while let Some(length) = length(&buffer[at..had]).filter(|length| at + length <= had) {
-            at += length;
-            each();
+        head.extend(&buffer[..more]);
+        if let Some(end) = head.windows(4).position(|some| some == b"\r\n\r\n") {
+            assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+            return head.split_off(end + 4);
         }
-        buffer.copy_within(at..had, 0);
-        had -= at;
     }
 }
 

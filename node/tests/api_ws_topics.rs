@@ -223,6 +223,74 @@ fn a_subscriber_that_does_not_keep_up_holds_nobody_up() {
 }
 
 #[test]
+fn of_several_subscribers_to_the_same_each_has_its_own_end() {
+    let world = World::new();
+    let a = world.single(PLAIN);
+    let api = Api::new(a.api());
+    let mut alice = api.greeted("/ws?client=alice");
+    let mut stays = api.greeted("/ws?client=stays");
+    let mut leaves = api.greeted("/ws?client=leaves");
+    let mut gone = api.greeted("/ws?client=gone");
+    for client in [&mut stays, &mut leaves, &mut gone] {
+        client.done("subscribe", &json!({"topic": "t.>"}));
+    }
+    let mut publish =
+        |number: u64| alice.done("publish", &json!({"topic": "t.a", "data": number}))["subscribers"].clone();
+    assert_eq!(publish(0), 3);
+    for client in [&mut stays, &mut leaves, &mut gone] {
+        assert_eq!(client.pushed("message")["data"], 0);
+    }
+    leaves.done("unsubscribe", &json!({"topic": "t.>"}));
+    drop(gone);
+    let begin = common::now();
+    let mut number = 1;
+    while publish(number) != 1 {
+        assert!(begin.elapsed() < Duration::from_secs(5), "a subscription outlives its client");
+        number += 1;
+    }
+    for expected in 1..=number {
+        assert_eq!(stays.pushed("message")["data"], expected);
+    }
+    assert!(leaves.is_silent());
+    // Who comes again begins anew.
+    leaves.done("subscribe", &json!({"topic": "t.>"}));
+    assert_eq!(publish(number + 1), 2);
+    for client in [&mut stays, &mut leaves] {
+        assert_eq!(client.pushed("message")["data"], number + 1);
+    }
+}
+
+#[test]
+fn in_a_flood_of_publications_a_client_is_heard_and_gets_its_messages() {
+    let world = World::new();
+    let a = world.single("  slow_client: { messages: 65536, bytes: 64MiB }\n  limits: { messages_per_sec: 1000000 }");
+    let api = Api::new(a.api());
+    let mut alice = api.greeted("/ws?client=alice");
+    let mut bob = api.greeted("/ws?client=bob");
+    bob.done("subscribe", &json!({"topic": "t"}));
+    const COUNT: u64 = 5_000;
+    for number in 0..COUNT {
+        alice.send(&json!({"message_type": "publish", "data": {"topic": "t", "data": number, "ack": false}}));
+        if number == COUNT / 2 {
+            alice.send(&json!({"message_type": "direct_message", "data": {"target_id": "a/bob", "content": "hello"}}));
+            bob.send(&json!({"message_id": 7, "message_type": "ping", "data": {}}));
+        }
+    }
+    let (mut next, mut others) = (0, BTreeSet::new());
+    while next < COUNT || others.len() < 2 {
+        let message = bob.read();
+        match message["message_type"].as_str().unwrap() {
+            "message" => {
+                assert_eq!(message["data"]["data"], next, "out of order");
+                next += 1;
+            }
+            kind => _ = others.insert(kind.to_owned()),
+        }
+    }
+    assert_eq!(others, BTreeSet::from(["direct_message".to_owned(), "pong".to_owned()]));
+}
+
+#[test]
 fn a_subscription_that_is_given_up_at_once_does_not_stay() {
     let world = World::new();
     let a = world.single(PLAIN);

@@ -110,10 +110,33 @@ impl Socket {
         self.outbox.take_missed()
     }
 
-    /// Writes what waits, and, if it is to be read, takes the next message of the client. May be given up and called
-    /// again.
-    pub(super) async fn next(&mut self, read: bool) -> Frame {
-        std::future::poll_fn(|cx| self.poll(cx, read)).await
+    /// Writes what waits, and, if it is to be read, takes the next message of the client.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>, read: bool) -> Poll<Frame> {
+        if self.poll_write(cx).is_err() {
+            return Poll::Ready(Frame::Gone);
+        }
+        if self.crowded && self.outbox.has_room() {
+            self.crowded = false;
+            return Poll::Ready(Frame::Room);
+        }
+        self.hearing.listens = read;
+        if !read {
+            return Poll::Pending;
+        }
+        loop {
+            match Pin::new(&mut self.ws).poll_next(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None | Some(Err(_)) | Some(Ok(Message::Close(_)))) => return Poll::Ready(Frame::Gone),
+                Poll::Ready(Some(Ok(message))) => {
+                    self.hearing.hear(Instant::now());
+                    match message {
+                        Message::Text(text) => return Poll::Ready(Frame::Text(text)),
+                        Message::Binary(_) => return Poll::Ready(Frame::Binary),
+                        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {}
+                    }
+                }
+            }
+        }
     }
 
     /// When silence must be looked at again.
@@ -141,34 +164,6 @@ impl Socket {
         };
         if matches!(timeout(LAST_WORDS, words).await, Ok(Ok(()))) {
             let _ = timeout(GOODBYE, async { while let Some(Ok(_)) = self.ws.next().await {} }).await;
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>, read: bool) -> Poll<Frame> {
-        if self.poll_write(cx).is_err() {
-            return Poll::Ready(Frame::Gone);
-        }
-        if self.crowded && self.outbox.has_room() {
-            self.crowded = false;
-            return Poll::Ready(Frame::Room);
-        }
-        self.hearing.listens = read;
-        if !read {
-            return Poll::Pending;
-        }
-        loop {
-            match Pin::new(&mut self.ws).poll_next(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(None | Some(Err(_)) | Some(Ok(Message::Close(_)))) => return Poll::Ready(Frame::Gone),
-                Poll::Ready(Some(Ok(message))) => {
-                    self.hearing.hear(Instant::now());
-                    match message {
-                        Message::Text(text) => return Poll::Ready(Frame::Text(text)),
-                        Message::Binary(_) => return Poll::Ready(Frame::Binary),
-                        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {}
-                    }
-                }
-            }
         }
     }
 

@@ -9,21 +9,22 @@
 use std::{
     future::{Future, poll_fn},
     net::SocketAddr,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use axum::extract::ws::{Utf8Bytes, WebSocket};
 use futures_util::{
-    StreamExt as _,
+    Stream as _, StreamExt as _,
     future::{BoxFuture, OptionFuture},
     stream::FuturesUnordered,
 };
 use io_tokio::{Message, OpenRequest, Publication, Stop};
 use tokio::{
     sync::watch,
+    task::coop,
     time::{Instant, sleep_until},
 };
 
@@ -153,8 +154,8 @@ pub(super) struct Talk<L> {
     policy: SlowPolicy,
     /// Messages that were dropped, of which it was not told.
     missed: u64,
-    /// Whether what happened last was news of what it holds: then it is the turn of everything else.
-    was_news: bool,
+    /// Which of [`SOURCES`] is asked first.
+    turn: usize,
     draining: watch::Receiver<bool>,
 }
 
@@ -171,6 +172,24 @@ enum Next {
     Draining,
     Replaced,
 }
+
+/// Where something can happen.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    /// What the client holds.
+    News,
+    /// The client, or its reading.
+    Socket,
+    /// Messages for it.
+    Messages,
+    /// What it asked for.
+    Answers,
+    /// Time, and the node.
+    Rest,
+}
+
+/// In which order they are asked. What was taken is written next.
+const SOURCES: [Source; 5] = [Source::News, Source::Socket, Source::Messages, Source::Answers, Source::Rest];
 
 /// What goes on.
 type Goes = Result<(), Farewell>;
@@ -189,7 +208,7 @@ impl<L: Language> Talk<L> {
             largest: api.config.limits.message,
             policy: api.config.slow_client.policy,
             missed: 0,
-            was_news: false,
+            turn: 0,
             draining: api.draining.subscribe(),
         }
     }
@@ -217,15 +236,29 @@ impl<L: Language> Talk<L> {
             None => socket.due(),
         };
         let mut timer = pin!(sleep_until(due(&self.socket, self.present.is_some())));
+        let mut draining = self.draining.clone();
+        let mut draining = pin!(draining.wait_for(|draining| *draining));
+        // Those who come to be present later make room for nobody: see `clients`.
+        let client = self.present.as_ref().map(|present| Arc::clone(&present.client));
+        let mut replaced = pin!(OptionFuture::from(client.as_ref().map(|client| client.replaced.notified())));
         let mut goes = hello.map_or(Ok(()), |hello| self.say(hello));
         loop {
             if let Err(why) = goes {
                 return Some(why);
             }
-            let next = tokio::select! {
-                next = self.next() => next,
-                () = &mut timer => Next::Due,
-            };
+            // Whatever is waited for is made once: made anew for each publication to each client, it would cost much.
+            let next = poll_fn(|cx| {
+                self.poll_next(cx, |cx| {
+                    if draining.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(Next::Draining);
+                    }
+                    if let Poll::Ready(Some(())) = replaced.as_mut().poll(cx) {
+                        return Poll::Ready(Next::Replaced);
+                    }
+                    timer.as_mut().poll(cx).map(|()| Next::Due)
+                })
+            })
+            .await;
             goes = match next {
                 Next::Frame(Frame::Gone) | Next::Over => return None,
                 Next::Frame(Frame::Text(text)) => self.heard(&text),
@@ -261,34 +294,51 @@ impl<L: Language> Talk<L> {
         }
     }
 
-    async fn next(&mut self) -> Next {
-        let Self { socket, present, entering, held, under_way, draining, was_news, .. } = self;
-        let room = socket.has_room();
-        // A publication wakes every client of its topic: each takes it before it looks at anything else.
-        if !*was_news && let Poll::Ready(news) = poll_fn(|cx| Poll::Ready(held.poll_next(cx, room))).await {
-            *was_news = true;
-            return Next::News(news);
-        }
-        *was_news = false;
-        let read = under_way.len() < UNDER_WAY_MAX && entering.is_none();
-        let (incoming, replaced) = match present {
-            Some(present) => (Some(&mut present.incoming), Some(present.client.replaced.notified())),
-            None => (None, None),
-        };
-        let message = async {
-            match incoming {
-                Some(incoming) => incoming.recv().await,
-                None => std::future::pending().await,
+    /// What happens next. Each source that has something has its turn before another has a second one; whoever was idle
+    /// begins with publications, which wake every client of their topic.
+    fn poll_next(&mut self, cx: &mut Context<'_>, mut rest: impl FnMut(&mut Context<'_>) -> Poll<Next>) -> Poll<Next> {
+        let budget = ready!(coop::poll_proceed(cx));
+        let room = self.socket.has_room();
+        for step in 0..SOURCES.len() {
+            let at = (self.turn + step) % SOURCES.len();
+            let next = match SOURCES[at] {
+                Source::News => self.held.poll_next(cx, room).map(Next::News),
+                Source::Socket => {
+                    let read = self.under_way.len() < UNDER_WAY_MAX && self.entering.is_none();
+                    self.socket.poll_next(cx, read).map(Next::Frame)
+                }
+                Source::Messages => match &mut self.present {
+                    Some(present) => {
+                        Pin::new(&mut present.incoming).poll_next(cx).map(|it| it.map_or(Next::Over, Next::Message))
+                    }
+                    None => Poll::Pending,
+                },
+                Source::Answers => self.poll_answers(cx),
+                Source::Rest => rest(cx),
+            };
+            if next.is_ready() {
+                self.turn = at + 1;
+                budget.made_progress();
+                return next;
             }
-        };
-        tokio::select! {
-            frame = socket.next(read) => Next::Frame(frame),
-            message = message => message.map_or(Next::Over, Next::Message),
-            news = poll_fn(|cx| held.poll_next(cx, room)) => Next::News(news),
-            Some(answer) = under_way.next(), if !under_way.is_empty() => Next::Answered(answer),
-            Some(result) = OptionFuture::from(entering.as_mut()), if entering.is_some() => Next::Entered(result),
-            _ = draining.wait_for(|draining| *draining) => Next::Draining,
-            Some(()) = OptionFuture::from(replaced) => Next::Replaced,
+        }
+        self.turn = 0;
+        Poll::Pending
+    }
+
+    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        if let Some(entering) = &mut self.entering
+            && let Poll::Ready(result) = entering.as_mut().poll(cx)
+        {
+            return Poll::Ready(Next::Entered(result));
+        }
+        // Empty, it would say that it is over.
+        match self.under_way.is_empty() {
+            true => Poll::Pending,
+            false => match self.under_way.poll_next_unpin(cx) {
+                Poll::Ready(Some(outcome)) => Poll::Ready(Next::Answered(outcome)),
+                Poll::Ready(None) | Poll::Pending => Poll::Pending,
+            },
         }
     }
 
