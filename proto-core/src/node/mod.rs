@@ -23,6 +23,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod unsent;
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
