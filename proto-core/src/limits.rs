@@ -289,6 +289,8 @@ pub const OWNERS_MAX: usize = NODES_MAX;
 pub const MATCH_SLOTS: usize = 4_096;
 /// Most interests that are remembered for one of these topics. More: remembered for the last such topic only.
 pub const MATCH_KEPT_MAX: usize = 1_024;
+/// Most groups of other nodes that one topic is looked up for. More: nobody in them gets it; those with members here do.
+pub const MATCH_GROUPS_MAX: usize = 1_024;
 /// Default of the publications handed to a subscription and not yet consumed. More: they wait in its queue.
 pub const SUBSCRIPTION_CREDIT: u32 = 256;
 /// Default of the publications waiting for one subscription. More: its policy decides.
