@@ -13,6 +13,8 @@ pub mod frame;
 pub mod handshake;
 pub mod link;
 pub mod scenario;
+pub mod services;
+pub mod words;
 
 /// A fuzz target: takes any bytes, and panics if what they lead to breaks its property.
 pub type Target = fn(&[u8]);
@@ -26,4 +28,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("handshake", handshake::run),
     ("link", link::run),
     ("scenario", scenario::run),
+    ("services", services::run),
+    ("words", words::run),
 ];

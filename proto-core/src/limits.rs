@@ -242,6 +242,16 @@ pub const PARCEL_HEAD_MAX: usize = 896;
 pub const CAST_HEAD_MAX: usize = 512;
 /// Most receivers of one frame that is for several. More: further frames.
 pub const CAST_NODES_MAX: usize = 20;
+/// Pause before an answer or a receipt that the flow to another node did not take, because too much waits in it, is handed
+/// to it again.
+pub const UNSENT_PAUSE: Duration = Duration::from_millis(50);
+/// Most such words that wait, of calls and of topics each. More: dropped, and who waits for them hears nothing before the
+/// deadline.
+pub const UNSENT_MAX: usize = 65_536;
+/// Most of these for one node. More: dropped likewise.
+pub const UNSENT_PER_NODE_MAX: usize = 32_768;
+/// Most bytes of payload of these words. More: an answer's payload is let go, and the caller learns that it was lost.
+pub const UNSENT_BYTES: usize = 64 * 1_024 * 1_024;
 
 // ---- directory
 
@@ -279,6 +289,8 @@ pub const OWNERS_MAX: usize = NODES_MAX;
 pub const MATCH_SLOTS: usize = 4_096;
 /// Most interests that are remembered for one of these topics. More: remembered for the last such topic only.
 pub const MATCH_KEPT_MAX: usize = 1_024;
+/// Most groups of other nodes that one topic is looked up for. More: nobody in them gets it; those with members here do.
+pub const MATCH_GROUPS_MAX: usize = 1_024;
 /// Default of the publications handed to a subscription and not yet consumed. More: they wait in its queue.
 pub const SUBSCRIPTION_CREDIT: u32 = 256;
 /// Default of the publications waiting for one subscription. More: its policy decides.
@@ -356,12 +368,6 @@ pub const CALL_STATUS_FIRST: Duration = Duration::from_millis(100);
 pub const CALL_STATUS_EVERY: Duration = Duration::from_secs(1);
 /// How long a node may be out of reach before the calls to it are given up.
 pub const CALL_LOST_AFTER: Duration = Duration::from_secs(5);
-/// Pause before what the flow to another node did not take, because too much waits in it, is handed to it again.
-pub const CALL_UNSENT_PAUSE: Duration = Duration::from_millis(50);
-/// Most words of calls that wait for that. More: dropped, and who waits for them hears nothing before the deadline.
-pub const CALLS_UNSENT_MAX: usize = 65_536;
-/// Most bytes of payload of these words. More: an answer's payload is let go, and the caller learns that it was lost.
-pub const CALLS_UNSENT_BYTES: usize = 64 * 1_024 * 1_024;
 /// How long a handler that was told to stop keeps its place. Longer: the place is given to another call.
 pub const HANDLER_STOP: Duration = Duration::from_secs(30);
 /// Longest message of an application's error, in bytes. Longer: cut.

@@ -108,6 +108,8 @@ counters! {
     ParcelsRetransmitted = "parcels_retransmitted",
     /// Parcels received again and dropped.
     ParcelsDuplicate = "parcels_duplicate",
+    /// Answers to calls and receipts of publications that could neither be sent nor kept.
+    ParcelsUnsent = "parcels_unsent",
     /// Publications by the application of this node.
     Published = "topics_published",
     /// Publications that arrived from other nodes.
@@ -138,8 +140,6 @@ counters! {
     CallsFailed = "rpc_calls_failed",
     /// Answers to calls that were over, or that came from somebody else than the one called.
     CallsLate = "rpc_answers_late",
-    /// What was to be said of calls and could neither be sent nor kept.
-    CallsUnsent = "rpc_unsent",
     /// Calls that were handed to handlers of this node.
     Invocations = "rpc_invocations",
     /// Calls that providers of this node refused.

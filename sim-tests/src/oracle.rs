@@ -242,6 +242,8 @@ impl Oracle {
             life.clients.asked(token, client, present);
             if !present {
                 self.calls.left(node, life.number, client);
+                self.place += 1;
+                self.topics.leaves(node, token, client, self.place);
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     id::{Incarnation, NodeAddr, Token},
     probe::Counter,
     rpc::{self, Call, CallId, Entry, Invocation, InvocationId, Reply, Room, ServiceName, Stop},
-    wire::{self, Head, v1::Port},
+    wire::{self, v1::Port},
 };
 
 /// What an application asks of the calls.
@@ -156,7 +156,7 @@ impl Node {
             rpc::Effect::Send { to, id, header, body, deadline } => {
                 // What takes no time at all is not refused for it.
                 let deadline = deadline.max(Duration::from_nanos(1));
-                self.say(to, id, header, body, deadline);
+                self.say(to, id, &header, body, deadline);
             }
             rpc::Effect::Invoke(invocation) => self.tell(Event::Call(CallEvent::Invoke(Box::new(invocation)))),
             rpc::Effect::CancelInvocation { invocation, why } => {
@@ -179,16 +179,14 @@ impl Node {
         }
     }
 
-    /// Hands to the flow what the calls have to say, or back to them what it does not take.
-    fn say(&mut self, to: NodeAddr, id: Option<u64>, header: Head, body: Bytes, deadline: Duration) {
-        if id.is_none() && self.calls.is_holding(to) {
-            return self.tell_calls(rpc::Event::NotTaken { to, header, body, deadline });
-        }
+    /// Hands to the flow what the calls have to say.
+    fn say(&mut self, to: NodeAddr, id: Option<u64>, header: &[u8], body: Bytes, deadline: Duration) {
         let Self { ports, heads, probe, last_now, .. } = self;
-        let content = (heads.join(&[&header]), body.clone());
-        let taken = ports.post(Port::Calls, *last_now, probe, to, id, content, deadline);
-        if id.is_none() && taken == Err(Rejected::Busy) {
-            self.tell_calls(rpc::Event::NotTaken { to, header, body, deadline });
+        let content = (heads.join(&[header]), body);
+        match id {
+            None => ports.say(Port::Calls, *last_now, probe, to, content, deadline),
+            // What is not taken is told as its outcome.
+            Some(_) => drop(ports.post(Port::Calls, *last_now, probe, to, id, content, deadline)),
         }
     }
 

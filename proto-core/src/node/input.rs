@@ -128,7 +128,8 @@ pub enum Command {
         /// Its name.
         peer: NodeName,
     },
-    /// Names the clients of this node that messages may be for.
+    /// Names the clients of this node that messages may be for. One that goes takes what it owns with it: its subscriptions
+    /// and services end, callers of its handlers learn that they are gone, and its own calls are cancelled.
     SetClient {
         /// The client's name.
         client: Arc<str>,

@@ -23,6 +23,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod unsent;
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 
@@ -404,6 +405,7 @@ impl Node {
         }
         self.messages.set_client(Arc::clone(&client), present)?;
         if !present {
+            self.tell_topics(pubsub::Event::ClientGone { client: &client });
             self.tell_calls(rpc::Event::ClientGone { client });
         }
         self.answer(token, Answer::Accepted);

@@ -7,7 +7,10 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::Node;
+use super::{
+    Node,
+    unsent::{Unsent, Word},
+};
 use crate::{
     cx::Cx,
     directory,
@@ -19,6 +22,7 @@ use crate::{
     node::{Config, Outcome},
     probe::{Counter, Probe},
     rng::Rng,
+    rpc,
     time::Time,
     timers::earlier,
     wire::{
@@ -36,6 +40,7 @@ pub(super) struct Ports {
 #[derive(Debug)]
 struct Flows {
     messages: Messages,
+    unsent: Unsent,
     rng: Rng,
     fx: Vec<message::Effect>,
 }
@@ -52,8 +57,12 @@ struct Content<'a> {
 impl Ports {
     /// No flows yet.
     pub(super) fn new(config: &Config, root: &Rng) -> Self {
-        let flows =
-            |port, label| Flows { messages: Messages::of_port(config, port), rng: root.fork(label), fx: Vec::new() };
+        let flows = |port, label| Flows {
+            messages: Messages::of_port(config, port),
+            unsent: Unsent::default(),
+            rng: root.fork(label),
+            fx: Vec::new(),
+        };
         let directory = flows(Port::Directory, "parcels/directory");
         let (calls, topics) = (flows(Port::Calls, "parcels/calls"), flows(Port::Topics, "parcels/topics"));
         Self { all: [directory, calls, topics] }
@@ -76,15 +85,20 @@ impl Ports {
 
     /// Acts on deadlines that have come.
     pub(super) fn handle_timeout(&mut self, now: Time, probe: &mut Probe) {
-        for Flows { messages, rng, fx, .. } in &mut self.all {
+        for Flows { messages, unsent, rng, fx } in &mut self.all {
             messages.handle_timeout(&mut Cx { now, rng, probe }, fx);
+            unsent.say_again(now, |to, Word { head, body, deadline }| {
+                let left = *deadline - now;
+                let cx = &mut Cx { now, rng, probe };
+                messages.post(cx, to, None, head.clone(), body.clone(), left, fx) != Err(Rejected::Busy)
+            });
         }
     }
 
     /// The next deadline and what for.
     #[inline]
     pub(super) fn poll_timeout(&self) -> Option<(Time, &'static str)> {
-        self.all.iter().map(|flows| flows.messages.poll_timeout()).fold(None, earlier)
+        self.all.iter().map(Flows::poll_timeout).fold(None, earlier)
     }
 
     /// What waits or is unanswered on one port, for each other node.
@@ -95,6 +109,9 @@ impl Ports {
     /// Whether something that topics or calls have to say waits for a node within reach, or for its answer. What this node
     /// offers is of no use any more to whom it was not told before it goes.
     pub(super) fn has_to_say(&self) -> bool {
+        if self.all.iter().any(|flows| !flows.unsent.is_empty()) {
+            return true;
+        }
         let mut flows = [Port::Calls, Port::Topics].into_iter().flat_map(|port| self.outflows(port));
         flows.any(|flow| flow.reachable && flow.waiting + flow.in_flight > 0)
     }
@@ -126,6 +143,45 @@ impl Ports {
             fx.push(message::Effect::Settled { id, node: to, outcome: Outcome::Rejected(why) });
         }
         posted
+    }
+
+    /// Sends a parcel whose outcome nobody asks for. What the flow does not take, because too much waits in it, is said again
+    /// until it does, and so is what comes after it, in order.
+    pub(super) fn say(
+        &mut self,
+        port: Port,
+        now: Time,
+        probe: &mut Probe,
+        to: NodeAddr,
+        (head, body): (Bytes, Bytes),
+        deadline: Duration,
+    ) {
+        let Some(Flows { messages, unsent, rng, fx }) = self.all.get_mut(port as usize) else { return };
+        let taken = !unsent.holds(to) && {
+            let cx = &mut Cx { now, rng, probe };
+            messages.post(cx, to, None, head.clone(), body.clone(), deadline, fx) != Err(Rejected::Busy)
+        };
+        let without_payload = |head: &Bytes| match port {
+            Port::Calls => rpc::without_payload(head),
+            Port::Directory | Port::Topics => head.clone(),
+        };
+        if !taken && !unsent.keep(now, to, Word { head, body, deadline: now + deadline }, without_payload) {
+            probe.count(Counter::ParcelsUnsent);
+        }
+    }
+
+    /// Whether something waits to be said again to a node.
+    #[cfg(test)]
+    pub(super) fn is_holding(&self, port: Port, node: NodeAddr) -> bool {
+        self.all.get(port as usize).is_some_and(|flows| flows.unsent.holds(node))
+    }
+}
+
+impl Flows {
+    #[inline]
+    fn poll_timeout(&self) -> Option<(Time, &'static str)> {
+        let again = self.unsent.poll_timeout().map(|due| (due, "node: say it again"));
+        earlier(self.messages.poll_timeout(), again)
     }
 }
 

@@ -165,9 +165,7 @@ impl Node {
                 let receipt = v1::Receipt { incarnation, seq, subscriptions, vacant };
                 let Self { ports, heads, probe, last_now, .. } = self;
                 let content = (heads.join(&[&[RECEIPT], &wire::encode(&receipt)]), Bytes::new());
-                let deadline = crate::limits::MESSAGE_DEADLINE;
-                // Without room for it the publisher hears nothing before its own deadline, as if it were lost on its way.
-                ports.post(Port::Topics, *last_now, probe, to, None, content, deadline).ok();
+                ports.say(Port::Topics, *last_now, probe, to, content, crate::limits::MESSAGE_DEADLINE);
             }
             pubsub::Effect::Deliver { subscription, publication } => {
                 self.tell(Event::Topic(TopicEvent::Publication { subscription, publication }));

@@ -222,4 +222,7 @@ pub enum Ended {
         /// What they weighed.
         bytes: usize,
     },
+    /// The client that it belonged to went away.
+    #[error("its client went away")]
+    ClientGone,
 }

@@ -2,7 +2,7 @@
 //!
 //! A publication to a topic that is remembered costs one hash and one comparison, and allocates nothing. Bounds:
 //! [`MATCH_SLOTS`] topics, of two that fall on one slot the later; a match of more than [`MATCH_KEPT_MAX`] interests is
-//! remembered for the last such topic only.
+//! remembered for the last such topic only; [`MATCH_GROUPS_MAX`] groups of other nodes.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::hash::BuildHasher as _;
@@ -16,8 +16,9 @@ use super::{
     topic::Topic,
 };
 use crate::{
+    collections::DetMap,
     id::NodeAddr,
-    limits::{MATCH_KEPT_MAX, MATCH_SLOTS},
+    limits::{MATCH_GROUPS_MAX, MATCH_KEPT_MAX, MATCH_SLOTS},
 };
 
 /// Everybody who wants one topic.
@@ -60,6 +61,8 @@ impl Matches {
     pub(super) fn find(topic: Topic, interests: &Interests, rule: Option<usize>) -> Self {
         let (mut here, mut there) = (Vec::new(), Vec::new());
         let mut groups: Vec<GroupMatch> = Vec::new();
+        // A group costs a parcel's header and a choice, and any node may say that it has a million.
+        let mut places: DetMap<u32, usize> = DetMap::with_seed(0);
         interests.matches(topic.as_str(), |found| {
             if found.group == NONE {
                 match found.node {
@@ -68,10 +71,15 @@ impl Matches {
                 }
                 return;
             }
-            let place = groups.iter().position(|known| known.group == found.group).unwrap_or_else(|| {
-                groups.push(GroupMatch { group: found.group, here: Vec::new(), there: Vec::new() });
-                groups.len() - 1
-            });
+            let place = match places.get(&found.group) {
+                Some(&place) => place,
+                None if found.node.is_some() && groups.len() >= MATCH_GROUPS_MAX => return,
+                None => {
+                    places.insert(found.group, groups.len());
+                    groups.push(GroupMatch { group: found.group, here: Vec::new(), there: Vec::new() });
+                    groups.len() - 1
+                }
+            };
             match found.node {
                 None => groups[place].here.push(found.interest),
                 Some(node) => groups[place].there.push((node, u64::from(found.members))),

@@ -27,6 +27,8 @@
 //! drop is counted with the subscription, and [`Effect::Slow`] names it now and then. A node that takes nothing is named
 //! by [`Effect::SlowNode`] likewise.
 //!
+//! A subscription that belongs to a client ends with it ([`Event::ClientGone`]).
+//!
 //! # History
 //!
 //! A node keeps the last publications of the topics that its rules name, whether or not anybody subscribed: a rule is an
@@ -154,6 +156,11 @@ pub enum Event<'a> {
         subscription: SubscriptionId,
         /// How many.
         messages: u32,
+    },
+    /// A client of this node went away, and its subscriptions end.
+    ClientGone {
+        /// Its name.
+        client: &'a str,
     },
     /// The node shuts down: take nothing new from the application.
     Drain,

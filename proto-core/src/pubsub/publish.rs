@@ -212,11 +212,15 @@ fn destinations(matches: &Matches, given: &[Given]) -> Arc<[Destination]> {
     to.into()
 }
 
+/// Longest beginning of a receipt that names the groups of a part: the machine's own byte, the publisher's life, the
+/// publication's number, and how many took it and how many groups follow.
+const RECEIPT_BEGINS: usize = 1 + 10 + 10 + 5 + 2;
+
 /// Leaves every destination as many groups as fit behind a header of this length, and makes further parts of the rest, from
-/// part 1 on: without that, a node with many groups would get nothing at all.
+/// part 1 on: without that, a node with many groups would get nothing at all. A receipt that names all of a part fits too.
 fn split(to: &mut Arc<[Destination]>, given: &mut [Given], header: usize) -> Vec<Destination> {
     // The machine's own byte and the number of groups come with it.
-    let room = PARCEL_HEAD_MAX.saturating_sub(header + 1 + 2);
+    let room = PARCEL_HEAD_MAX.saturating_sub(RECEIPT_BEGINS.max(header + 1 + 2));
     let weight = |group: &Group| 1 + group.as_str().len();
     let fits = |groups: &[Group]| groups.iter().map(weight).sum::<usize>() <= room;
     if to.iter().all(|destination| fits(&destination.groups)) {
@@ -225,6 +229,8 @@ fn split(to: &mut Arc<[Destination]>, given: &mut [Given], header: usize) -> Vec
     let (mut all, mut parts) = (to.to_vec(), Vec::<Destination>::new());
     for destination in &mut all {
         let (mut left, first) = (room, parts.len());
+        // In the same order as the groups of the destination.
+        let mut of_node = given.iter_mut().filter(|given| given.node == destination.node);
         for group in core::mem::take(&mut destination.groups) {
             let weight = weight(&group);
             if weight > left {
@@ -233,7 +239,7 @@ fn split(to: &mut Arc<[Destination]>, given: &mut [Given], header: usize) -> Vec
             }
             left = left.saturating_sub(weight);
             let part = if parts.len() > first { parts.len() } else { 0 };
-            if let Some(given) = given.iter_mut().find(|given| given.group == group && given.node == destination.node) {
+            if let Some(given) = of_node.next() {
                 given.part = u16::try_from(part).unwrap_or(u16::MAX);
             }
             match parts.last_mut().filter(|_| part > 0) {

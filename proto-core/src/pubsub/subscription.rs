@@ -27,6 +27,8 @@ pub(super) struct Subscription {
     pub(super) interest: InterestId,
     /// Its place among the members of that interest.
     pub(super) place: usize,
+    /// Its place among the subscriptions of its client.
+    pub(super) place_of_client: usize,
     /// Whose it is; `None`: the node's.
     pub(super) client: Option<Arc<str>>,
     policy: Policy,
@@ -116,6 +118,7 @@ impl Subscription {
         Self {
             interest,
             place: 0,
+            place_of_client: 0,
             client: subscribe.client.clone(),
             policy: subscribe.policy,
             queue: Bounded::new(subscribe.queue, overflow),
@@ -153,9 +156,13 @@ impl Subscription {
         }
     }
 
-    /// What is said when it ends as its policy demands.
-    pub(super) fn end(&mut self, env: &mut Env<'_>, id: SubscriptionId) {
-        let reason = Ended::TooSlow { queued: self.queue.len(), bytes: self.queue.weight() };
+    /// Why it ends if its policy demands that.
+    pub(super) fn overrun(&self) -> Ended {
+        Ended::TooSlow { queued: self.queue.len(), bytes: self.queue.weight() }
+    }
+
+    /// What is said when it ends and nobody asked for that.
+    pub(super) fn end(&mut self, env: &mut Env<'_>, id: SubscriptionId, reason: Ended) {
         env.probe.count(Counter::SubscriptionsEnded);
         env.fx.push(Effect::Disconnected { subscription: id, client: self.client.clone(), reason });
     }

@@ -22,6 +22,7 @@ use crate::{
 pub(super) struct Subscriptions {
     all: Arena<Subscription>,
     members: DetMap<InterestId, Members>,
+    by_client: DetMap<Arc<str>, Vec<Handle<Subscription>>>,
 }
 
 /// Who makes up one interest of this node.
@@ -61,7 +62,11 @@ impl Size {
 impl Subscriptions {
     /// None.
     pub(super) fn new(seed: u64) -> Self {
-        Self { all: Arena::with_limit(SUBSCRIPTIONS_MAX), members: DetMap::with_seed(seed) }
+        Self {
+            all: Arena::with_limit(SUBSCRIPTIONS_MAX),
+            members: DetMap::with_seed(seed),
+            by_client: DetMap::with_seed(seed),
+        }
     }
 
     /// Whether one more would be refused.
@@ -73,14 +78,20 @@ impl Subscriptions {
     pub(super) fn join(&mut self, mut subscription: Subscription) -> Option<SubscriptionId> {
         let members = self.members.get_or_insert_with(subscription.interest, Members::default);
         subscription.place = members.list.len();
+        let of_client = subscription.client.clone().map(|client| self.by_client.get_or_insert_with(client, Vec::new));
+        subscription.place_of_client = of_client.as_ref().map_or(0, |list| list.len());
         let handle = self.all.insert(subscription).ok()?;
         members.list.push(handle);
+        if let Some(list) = of_client {
+            list.push(handle);
+        }
         Some(SubscriptionId(handle))
     }
 
     /// Takes a subscription out.
     pub(super) fn leave(&mut self, id: SubscriptionId) -> Option<Subscription> {
         let subscription = self.all.remove(id.0)?;
+        self.leave_client(&subscription);
         let Some(members) = self.members.get_mut(&subscription.interest) else { return Some(subscription) };
         members.list.swap_remove(subscription.place);
         if let Some(moved) = members.list.get(subscription.place).and_then(|&handle| self.all.get_mut(handle)) {
@@ -90,6 +101,12 @@ impl Subscriptions {
             self.members.remove(&subscription.interest);
         }
         Some(subscription)
+    }
+
+    /// The subscriptions of a client, in no order that means anything.
+    pub(super) fn of_client(&self, client: &str) -> Doomed {
+        let list = self.by_client.get(client);
+        list.into_iter().flatten().map(|&handle| SubscriptionId(handle)).collect()
     }
 
     /// A history rule wants this interest.
@@ -167,6 +184,20 @@ impl Subscriptions {
             }
         }
         in_turn
+    }
+
+    /// A subscription that is taken out is none of its client's any more.
+    fn leave_client(&mut self, subscription: &Subscription) {
+        let Some(client) = &subscription.client else { return };
+        let Some(list) = self.by_client.get_mut(client) else { return };
+        let place = subscription.place_of_client;
+        list.swap_remove(place);
+        if let Some(moved) = list.get(place).and_then(|&handle| self.all.get_mut(handle)) {
+            moved.place_of_client = place;
+        }
+        if list.is_empty() {
+            self.by_client.remove(client);
+        }
     }
 
     /// The subscription, to change.

@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use super::{
     Effect, Event,
-    api::{Config, Publish, Recovery, Subscribe, Subscribed, SubscriptionId},
+    api::{Config, Ended, Publish, Recovery, Subscribe, Subscribed, SubscriptionId},
     arrive::{self, Arrival},
     history::{History, Replay, Resume},
     interest::{InterestId, Interests},
@@ -211,6 +211,11 @@ impl Topics {
                     subscription.consumed(&mut env, id, messages);
                 }
             }
+            Event::ClientGone { client } => {
+                for id in self.subscriptions.of_client(client) {
+                    self.end(&mut env, id, |_| Ended::ClientGone);
+                }
+            }
             Event::Drain => self.draining = true,
         }
     }
@@ -304,10 +309,16 @@ impl Topics {
     /// Ends subscriptions as their policy demands.
     fn end_all(&mut self, env: &mut Env<'_>, doomed: Doomed) {
         for id in doomed {
-            if let Some(mut subscription) = self.subscriptions.leave(id) {
-                subscription.end(env, id);
-                self.shrink(subscription.interest, env.fx);
-            }
+            self.end(env, id, Subscription::overrun);
+        }
+    }
+
+    /// Ends a subscription that nobody asked to end.
+    fn end(&mut self, env: &mut Env<'_>, id: SubscriptionId, why: impl FnOnce(&Subscription) -> Ended) {
+        if let Some(mut subscription) = self.subscriptions.leave(id) {
+            let reason = why(&subscription);
+            subscription.end(env, id, reason);
+            self.shrink(subscription.interest, env.fx);
         }
     }
 

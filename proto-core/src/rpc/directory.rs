@@ -109,9 +109,15 @@ impl Directory {
 
     /// Nothing is known of a node's providers any more.
     pub(super) fn forget(&mut self, node: NodeAddr) {
-        for handle in self.by_node.remove(&node).unwrap_or_default().into_values() {
-            self.remove(handle);
+        let Self { providers, by_service, by_node } = self;
+        let mut last = None;
+        for ((service, _), handle) in by_node.remove(&node).unwrap_or_default() {
+            providers.remove(handle);
+            if last.as_ref().is_none_or(|last| *last != service) {
+                forget_gone(by_service, providers, last.replace(service));
+            }
         }
+        forget_gone(by_service, providers, last);
     }
 
     /// The way to a node costs this much now, or it is out of reach.
@@ -219,6 +225,16 @@ impl Directory {
     }
 }
 
+/// Takes those that are gone out of the list of a service: all at once, since one node may have tens of thousands there.
+fn forget_gone(by_service: &mut DetMap<ServiceName, Serving>, all: &Arena<Known>, service: Option<ServiceName>) {
+    let Some(service) = service else { return };
+    let Some(serving) = by_service.get_mut(service.as_str()) else { return };
+    serving.providers.retain(|handle| all.get(*handle).is_some());
+    if serving.providers.is_empty() {
+        by_service.remove(service.as_str());
+    }
+}
+
 impl Known {
     fn is_cooling(&self, now: Time) -> bool {
         self.cooling > now
@@ -322,6 +338,21 @@ mod tests {
         for (key, before) in before.iter().enumerate().filter(|(_, before)| **before != 4) {
             assert_eq!(at(&mut directory, u8::try_from(key).unwrap()), *before);
         }
+    }
+
+    #[test]
+    fn a_node_with_very_many_providers_is_forgotten_all_at_once() {
+        let mut directory = directory(&[(1, Some(1)), (3, Some(1))]);
+        for number in 0..REGISTRATIONS_MAX {
+            // In descending order, which is the slow one for the others to keep sorted.
+            let client = std::format!("{:06}", REGISTRATIONS_MAX - number);
+            let name = ServiceName::new(["s", "t"][number % 2]).unwrap();
+            assert!(directory.announced(NodeAddr(2), Entry::new(name, Some(client.as_str().into())), Some(9)));
+        }
+        directory.forget(NodeAddr(2));
+        assert_eq!(directory.views(NOW).map(|view| view.node.0).collect::<Vec<_>>(), vec![1, 3]);
+        assert_eq!(directory.by_service.get("s").map(|serving| serving.providers.len()), Some(2));
+        assert!(directory.by_service.get("t").is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 use bytes::Bytes;
 
-use super::{AppError, Effect, Key, ServiceName, peers::Peers, unsent::Unsent};
+use super::{AppError, Effect, Key, ServiceName, peers::Peers};
 use crate::{
     collections::emplace,
     id::{Incarnation, NodeAddr},
@@ -30,7 +30,6 @@ pub(super) struct Env<'a> {
     pub(super) me: Me,
     pub(super) peers: &'a mut Peers,
     pub(super) local: &'a mut Local,
-    pub(super) unsent: &'a mut Unsent,
     pub(super) probe: &'a mut Probe,
     pub(super) fx: &'a mut Vec<Effect>,
 }
@@ -120,4 +119,14 @@ impl Env<'_> {
     fn say(&mut self, to: Waiter, call: &v1::Call<'_>, body: Bytes) {
         self.send(to.node, None, call, body, to.deadline);
     }
+}
+
+/// The header of what is said instead of an answer whose payload is let go: that it was lost.
+pub(crate) fn without_payload(header: &Bytes) -> Bytes {
+    let Ok(v1::Call::Item { call, .. } | v1::Call::Done { call, .. } | v1::Call::Failed { call, .. }) =
+        wire::decode(header)
+    else {
+        return header.clone();
+    };
+    Bytes::copy_from_slice(&wire::encode(&v1::Call::Lost { call, why: v1::CallLoss::AnswerLost }))
 }

@@ -56,7 +56,6 @@ mod service;
 mod services;
 mod serving;
 mod slots;
-mod unsent;
 mod view;
 
 #[cfg(test)]
@@ -67,6 +66,8 @@ pub use invocation::{Caller, Invocation, InvocationId, NotTaken, Reply, Room, St
 pub use service::{BadService, Capacity, Entry, Field, Meta, ServiceName};
 pub use services::Rpc;
 pub use view::{CallView, ProviderView, ServedView};
+
+pub(crate) use env::without_payload;
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -99,18 +100,6 @@ pub enum Event<'a> {
         id: u64,
         /// The outcome.
         outcome: Outcome,
-    },
-    /// The flow to another node did not take a message without a number, because too much waits in it; or it was kept away
-    /// from the flow because of another that waits here for that ([`Rpc::is_holding`]).
-    NotTaken {
-        /// The node.
-        to: NodeAddr,
-        /// As it was in [`Effect::Send`].
-        header: Head,
-        /// Likewise.
-        body: Bytes,
-        /// Likewise.
-        deadline: Duration,
     },
     /// A node is within reach, in this life and at this cost; also when either changes.
     Reachable {
@@ -155,7 +144,8 @@ pub enum Effect {
     /// Send a message in the flow to another node. With a number, its outcome comes back once, as [`Event::Sent`]: delivered
     /// or rejected as soon as that is certain, unknown at the deadline or as soon as the receiver is in another life. The
     /// flow's deadlines are to be handled before those of the calls: then a timeout knows whether the call ever left.
-    /// Without one, what the flow does not take comes back as [`Event::NotTaken`].
+    /// Without one, what the flow does not take now is handed to it again, in order, until its deadline; should its payload
+    /// be too much to keep until then, [`without_payload`] is sent instead.
     Send {
         /// The node.
         to: NodeAddr,

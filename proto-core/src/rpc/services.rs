@@ -8,7 +8,6 @@ use super::{
     env::{Answer, Ask, Env, Local, Me, Waiter},
     peers::Peers,
     serving::{Arrival, Serving},
-    unsent::{Unsent, Word},
 };
 use crate::{
     cx::Cx,
@@ -35,7 +34,6 @@ pub struct Rpc {
     local: Local,
     calls: Calls,
     serving: Serving,
-    unsent: Unsent,
     draining: bool,
 }
 
@@ -54,7 +52,6 @@ impl Rpc {
             local: Local::default(),
             calls: Calls::new(seed, first_number(seed, me.life)),
             serving: Serving::new(seed),
-            unsent: Unsent::default(),
             draining: false,
         }
     }
@@ -144,11 +141,6 @@ impl Rpc {
                 receive(serving, calls, env, (from, incarnation), header, body);
             }
             Event::Sent { id, outcome } => calls.sent(env, id, outcome),
-            Event::NotTaken { to, header, body, deadline } => {
-                if !env.unsent.keep(env.now, to, Word { header, body, deadline: env.now + deadline }) {
-                    env.probe.count(Counter::CallsUnsent);
-                }
-            }
             Event::Reachable { node, incarnation, cost } => {
                 if env.peers.reached(node, incarnation, cost) {
                     calls.restarted(env, node, incarnation);
@@ -182,9 +174,6 @@ impl Rpc {
     /// Acts on deadlines that have come.
     pub fn handle_timeout(&mut self, cx: &mut Cx<'_>, fx: &mut Vec<Effect>) {
         self.with(cx, fx, |serving, calls, env| {
-            for (to, Word { header, body, deadline }) in env.unsent.take_due(env.now) {
-                env.fx.push(Effect::Send { to, id: None, header, body, deadline: deadline - env.now });
-            }
             while let Some(node) = env.peers.take_lost(env.now) {
                 calls.lost(env, node);
             }
@@ -197,7 +186,6 @@ impl Rpc {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Time, &'static str)> {
         let calls = earlier(self.calls.poll_timeout(), self.serving.poll_timeout());
-        let calls = earlier(calls, self.unsent.poll_timeout().map(|due| (due, "rpc: say it again")));
         earlier(calls, self.peers.next_lost().map(|due| (due, "rpc: a node out of reach")))
     }
 
@@ -210,13 +198,7 @@ impl Rpc {
     /// Whether a node that shuts down may go: nothing is pending, nothing runs.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.calls.len() == 0 && self.serving.is_idle() && self.unsent.is_empty()
-    }
-
-    /// Whether something waits here to be said to a node: what is to be said to it later must not overtake it.
-    #[must_use]
-    pub fn is_holding(&self, node: NodeAddr) -> bool {
-        self.unsent.holds(node)
+        self.calls.len() == 0 && self.serving.is_idle()
     }
 
     /// Whose handler runs a call: the node's own (`Some(None)`), a client's, or none any more. Only that one may answer.
@@ -254,8 +236,8 @@ impl Rpc {
         fx: &mut Vec<Effect>,
         step: impl FnOnce(&mut Serving, &mut Calls, &mut Env<'_>) -> T,
     ) -> T {
-        let Self { me, peers, local, calls, serving, unsent, draining: _ } = self;
-        let mut env = Env { now: cx.now, me: *me, peers, local, unsent, probe: cx.probe, fx };
+        let Self { me, peers, local, calls, serving, draining: _ } = self;
+        let mut env = Env { now: cx.now, me: *me, peers, local, probe: cx.probe, fx };
         let result = step(serving, calls, &mut env);
         loop {
             if let Some(ask) = env.local.asks.pop_front() {

@@ -22,6 +22,7 @@ const SERVICES: [&str; 3] = ["sum", "sort", "seek"];
 enum TopicKind {
     Subscribe,
     Unsubscribe,
+    Client,
     Publish,
     Burst,
     Known,
@@ -41,7 +42,8 @@ enum CallKind {
 pub(super) fn topics(draw: &mut Draw, hosts: u32, load: Load, at_ms: u64, ops: &mut Vec<TimedOp>) {
     let weights = [
         (TopicKind::Subscribe, 12),
-        (TopicKind::Unsubscribe, 8),
+        (TopicKind::Unsubscribe, 6),
+        (TopicKind::Client, 2),
         (TopicKind::Publish, 70),
         (TopicKind::Burst, 5),
         (TopicKind::Known, 5),
@@ -49,6 +51,10 @@ pub(super) fn topics(draw: &mut Draw, hosts: u32, load: Load, at_ms: u64, ops: &
     let at = draw.host(hosts);
     let mut count = 1;
     let service = match draw.weighted(&weights).unwrap_or(TopicKind::Publish) {
+        TopicKind::Client => {
+            let op = Op::Client { at, client: client(draw), present: draw.percent(40) };
+            return ops.push(TimedOp { at_ms, op });
+        }
         TopicKind::Subscribe => subscribe(draw, at),
         TopicKind::Unsubscribe => Service::Unsubscribe { at, pattern: one_of(draw, &PATTERNS) },
         TopicKind::Publish => publish(draw, at, load),
@@ -98,7 +104,7 @@ fn subscribe(draw: &mut Draw, at: HostId) -> Service {
     let (queue, credit) =
         if draw.percent(50) { (1_024, 256) } else { (draw.between_u32(0, 8), draw.between_u32(1, 4)) };
     let resume = group.is_none() && draw.percent(50);
-    Service::Subscribe { at, pattern, group, policy, queue, credit, resume }
+    Service::Subscribe { at, pattern, group, policy, queue, credit, resume, client: perhaps(draw) }
 }
 
 fn publish(draw: &mut Draw, from: HostId, load: Load) -> Service {

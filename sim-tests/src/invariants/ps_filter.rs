@@ -68,6 +68,15 @@ mod tests {
         left.answered(HostId(2), Token(30), &Answer::Accepted, 0, |_| None);
         assert!(handed(&left, "a.b").is_err());
 
+        for (client, is_over) in [(None, false), (Some("bob"), false), (Some("ann"), true)] {
+            let mut gone = sample::oracle();
+            sample::subscribe_for(&mut gone, HostId(2), None, client);
+            gone.client(HostId(2), Token(31), &"ann".into(), false);
+            assert_eq!(handed(&gone, "a.b"), Ok(()), "not answered yet");
+            gone.answered(HostId(2), Token(31), &Answer::Accepted, 0, |_| None);
+            assert_eq!(handed(&gone, "a.b").is_err(), is_over, "{client:?}");
+        }
+
         let mut ended = sample::published("a.b");
         let reason = Ended::TooSlow { queued: 1, bytes: 1 };
         let event = TopicEvent::Ended { subscription: sample::subscription(), client: None, reason };

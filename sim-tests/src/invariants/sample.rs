@@ -136,9 +136,22 @@ pub(super) const PATTERN: &str = "a.*";
 
 /// A node has subscribed to [`PATTERN`], with much room.
 pub(super) fn subscribe(oracle: &mut Oracle, at: HostId, group: Option<&str>) {
+    subscribe_for(oracle, at, group, None);
+}
+
+/// Likewise, for a client.
+pub(super) fn subscribe_for(oracle: &mut Oracle, at: HostId, group: Option<&str>, client: Option<&str>) {
     let (pattern, group) = (Arc::from(PATTERN), group.map(Arc::from));
-    let subscribe =
-        Service::Subscribe { at, pattern, group, policy: Policy::DropOldest, queue: 1_024, credit: 256, resume: false };
+    let subscribe = Service::Subscribe {
+        at,
+        pattern,
+        group,
+        policy: Policy::DropOldest,
+        queue: 1_024,
+        credit: 256,
+        resume: false,
+        client: client.map(Arc::from),
+    };
     oracle.service(Token(20), &subscribe);
     let made = Answer::Subscribed(Subscribed { id: subscription(), recovery: None });
     oracle.answered(at, Token(20), &made, 0, |_| None);
@@ -288,7 +301,8 @@ pub(super) fn resume(oracle: &mut Oracle, at: HostId, position: Position, recove
     subscribe(oracle, at, None);
     oracle.heard(at, &handing(Publication { position: Some(position), ..publication("a.b") }));
     let (pattern, policy) = (Arc::from(PATTERN), Policy::DropOldest);
-    let again = Service::Subscribe { at, pattern, group: None, policy, queue: 1_024, credit: 256, resume: true };
+    let again =
+        Service::Subscribe { at, pattern, group: None, policy, queue: 1_024, credit: 256, resume: true, client: None };
     oracle.service(Token(20), &again);
     let made = Answer::Subscribed(Subscribed { id: subscription(), recovery: Some(recovery) });
     oracle.answered(at, Token(20), &made, 0, |_| None);

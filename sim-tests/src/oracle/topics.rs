@@ -53,6 +53,10 @@ pub struct Wish {
     pub roomy: bool,
     /// Publications that it may hold unconsumed.
     pub credit: u32,
+    /// The client that it belongs to.
+    pub client: Option<Arc<str>>,
+    /// When its client was said to go while this was not answered: maybe it was made before, and ended with it.
+    pub doubtful: Option<u64>,
     /// The last that was had of each topic, if it goes on there.
     pub after: Option<BTreeMap<String, Position>>,
     /// When it was asked for.
@@ -83,7 +87,7 @@ pub struct Subscription {
 struct Requests {
     life: Incarnation,
     wishes: BTreeMap<Token, Wish>,
-    leaving: BTreeMap<Token, SubscriptionId>,
+    leaving: BTreeMap<Token, Vec<SubscriptionId>>,
     known: BTreeMap<Token, u64>,
 }
 
@@ -110,17 +114,18 @@ impl Topics {
     pub(super) fn asked(&mut self, token: Token, service: &Service, place: u64) {
         let Some(requests) = self.requests.get_mut(&service.from()) else { return };
         match service {
-            Service::Subscribe { at, pattern, group, queue, credit, resume, .. } => {
+            Service::Subscribe { at, pattern, group, queue, credit, resume, client, .. } => {
                 let roomy = *queue >= ROOMY.0 && *credit >= ROOMY.1;
                 let seen = || self.seen.get(&(*at, pattern.clone())).cloned().unwrap_or_default();
-                let (group, after) = (group.clone(), resume.then(seen));
-                let wish = Wish { pattern: pattern.clone(), group, roomy, credit: *credit, after, asked: place };
+                let (group, after, client) = (group.clone(), resume.then(seen), client.clone());
+                let (pattern, credit) = (pattern.clone(), *credit);
+                let wish = Wish { pattern, group, roomy, credit, client, doubtful: None, after, asked: place };
                 requests.wishes.insert(token, wish);
             }
             Service::Unsubscribe { at, pattern } => {
                 let Some(id) = self.oldest(*at, pattern) else { return };
                 let Some(requests) = self.requests.get_mut(at) else { return };
-                requests.leaving.insert(token, id);
+                requests.leaving.insert(token, vec![id]);
                 let key = SubscriptionKey { node: *at, life: requests.life, id };
                 if let Some(subscription) = self.subscriptions.get_mut(&key) {
                     subscription.leaving = Some(place);
@@ -133,6 +138,22 @@ impl Topics {
             | Service::Call { .. }
             | Service::Cancel { .. } => {}
         }
+    }
+
+    /// A client was said to go: with the answer, what it had subscribed to is over.
+    pub(super) fn leaves(&mut self, node: HostId, token: Token, client: &Arc<str>, place: u64) {
+        let Some(requests) = self.requests.get_mut(&node) else { return };
+        for wish in requests.wishes.values_mut().filter(|wish| wish.client.as_ref() == Some(client)) {
+            wish.doubtful = Some(place);
+        }
+        let its_own = self.subscriptions.iter_mut().filter(|(key, subscription)| {
+            (key.node, key.life) == (node, requests.life) && subscription.wish.client.as_ref() == Some(client)
+        });
+        let all = its_own.map(|(key, subscription)| {
+            subscription.leaving.get_or_insert(place);
+            key.id
+        });
+        requests.leaving.insert(token, all.collect());
     }
 
     /// The oldest subscription of this pattern that a node has and did not give up.
@@ -153,12 +174,12 @@ impl Topics {
         let life = requests.life;
         if let (Some(wish), Answer::Subscribed(made)) = (requests.wishes.remove(&token), answer) {
             let recovery = made.recovery;
-            let subscription =
-                Subscription { wish, known: None, leaving: None, over: None, recovery, slow: false, held: 0 };
+            let leaving = wish.doubtful;
+            let subscription = Subscription { wish, known: None, leaving, over: None, recovery, slow: false, held: 0 };
             self.subscriptions.insert(SubscriptionKey { node, life, id: made.id }, subscription);
         }
         let accepted = *answer == Answer::Accepted;
-        if let Some(id) = requests.leaving.remove(&token).filter(|_| accepted) {
+        for id in requests.leaving.remove(&token).filter(|_| accepted).unwrap_or_default() {
             self.over(SubscriptionKey { node, life, id }, place);
         }
         let Some(requests) = self.requests.get_mut(&node) else { return };

@@ -32,13 +32,14 @@ impl<W: Theatre> Stage<'_, W> {
         }
         let plain = |command, what| Some((command, CLIENT_WITHIN, what, None));
         match service {
-            Service::Subscribe { at, pattern, group, policy, queue, credit, resume } => {
+            Service::Subscribe { at, pattern, group, policy, queue, credit, resume, client } => {
                 let group = group.as_deref().map(Group::new).transpose().ok()?;
                 let queue = Limit { count: *queue as usize, weight: QUEUE_BYTES };
                 let wanted = Subscribe::new(Pattern::new(pattern).ok()?);
                 let seen = || self.referee.oracle.topics().seen(*at, pattern);
                 let resume = if *resume { Resume::After(seen()) } else { Resume::Live };
-                let wanted = Subscribe { group, policy: *policy, queue, credit: *credit, resume, ..wanted };
+                let client = client.clone();
+                let wanted = Subscribe { group, client, policy: *policy, queue, credit: *credit, resume, ..wanted };
                 plain(Command::Topic(TopicCommand::Subscribe(Box::new(wanted))), "subscription")
             }
             Service::Unsubscribe { at, pattern } => {

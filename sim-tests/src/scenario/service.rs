@@ -28,6 +28,9 @@ pub enum Service {
         /// Whether it begins after what this node's subscriptions to this pattern had last, of every topic.
         #[serde(default, skip_serializing_if = "is_false")]
         resume: bool,
+        /// The client that it belongs to; the node itself if none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<Arc<str>>,
     },
     /// Ends the oldest subscription of this pattern, if there is one.
     Unsubscribe {

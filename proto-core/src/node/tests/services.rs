@@ -7,11 +7,13 @@ use std::{
 
 use super::*;
 use crate::{
+    limits::FLOW_QUEUE_MESSAGES,
     node::{CallCommand, CallEvent, TopicCommand, TopicEvent},
     pubsub::{Group, Pattern, Publish, Report, Subscribe, Topic},
     rpc::{
         Balance, Call, Completion, Entry, InvocationId, Mode, Overload, Progress, Provider, Reply, ServiceName, Target,
     },
+    wire::v1::Port,
 };
 
 fn subscribe(pattern: &str, group: Option<&str>) -> Command {
@@ -176,10 +178,26 @@ fn answers_that_the_flow_has_no_room_for_come_all_the_same() {
         told = fabric.run_until(fabric.now());
     }
     assert_eq!(ran, asked);
-    assert!(fabric.node(1).unwrap().calls().is_holding(addr(0)), "or this shows nothing");
+    assert!(fabric.node(1).unwrap().ports.is_holding(Port::Calls, addr(0)), "or this shows nothing");
     let told = fabric.run_until(Time::from_secs(4));
     let done = |token| answers(&told, 10 + token).iter().filter(|answer| is_ok(answer)).count();
     assert_eq!((0..asked).map(done).sum::<usize>(), asked as usize);
+}
+
+/// More publications at once than may wait in the flow to whoever asks for a receipt.
+#[test]
+fn a_receipt_that_the_flow_has_no_room_for_comes_all_the_same() {
+    let (mut fabric, _) = line(2);
+    fabric.command(0, 1, subscribe("flood", None));
+    fabric.command(1, 1, subscribe("news", None));
+    fabric.run_until(Time::from_secs(2));
+    fabric.command(0, 2, publish("news", "1", true));
+    (0..FLOW_QUEUE_MESSAGES + 1).for_each(|_| fabric.command(1, 3, publish("flood", "", false)));
+    fabric.run_until(Time::from_millis(2_002));
+    assert!(fabric.node(1).unwrap().ports.is_holding(Port::Topics, addr(0)), "or this shows nothing");
+    let told = fabric.run_until(Time::from_secs(4));
+    let report = receipt(&told, 2);
+    assert_eq!((report.subscribers, report.nodes, report.missing.len()), (1, 1, 0));
 }
 
 /// More calls at once than a flow sends before it hears of the first, and no time to wait for that.

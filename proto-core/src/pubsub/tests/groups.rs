@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     error::Rejected,
-    limits::{GROUP_RETRY, GROUP_TRIES},
+    limits::{GROUP_RETRY, GROUP_TRIES, MATCH_GROUPS_MAX},
     node::Outcome,
     probe::Counter,
     queue::Limit,
@@ -246,6 +246,45 @@ fn the_publisher_itself_is_no_member_without_echo() {
     let publish = Publish { from_client: Some(Arc::from("cam")), echo: false, ..about("a", "1") };
     let effects = publish_at(&mut bench, at(0), publish, &[]);
     assert_eq!((delivered(&effects), nodes(&effects)), (vec![], addrs(&["x"])));
+}
+
+/// Any node may say that it has a million groups that want everything.
+#[test]
+fn only_so_many_groups_of_other_nodes_get_a_publication() {
+    let mut bench = bench();
+    for number in 0..4 * MATCH_GROUPS_MAX {
+        wants(&mut bench, "x", &std::format!("a|{number}"), 1);
+    }
+    let own = subscribe(&mut bench, "a|own");
+    let effects = publish(&mut bench, "a", "1");
+    let groups = |effect: &Effect| match effect {
+        Effect::Forward { to, .. } => to.iter().map(|to| to.groups.len()).sum(),
+        _ => 0,
+    };
+    assert_eq!(effects.iter().map(groups).sum::<usize>(), MATCH_GROUPS_MAX - 1, "and the one here");
+    assert_eq!(got(&effects, own), ["1"]);
+    let another = subscribe(&mut bench, "a|another");
+    let effects = publish(&mut bench, "a", "2");
+    assert_eq!((got(&effects, own).len(), got(&effects, another).len()), (1, 1));
+}
+
+#[test]
+fn a_receipt_that_names_all_groups_of_a_part_fits_its_header() {
+    let mut bench = bench();
+    for number in 0..900 {
+        wants(&mut bench, "x", &std::format!("a|{number:03}"), 1);
+    }
+    let effects = publish(&mut bench, "a", "1");
+    let longest = |effect: &Effect| match effect {
+        Effect::Forward { to, .. } => {
+            let vacant = to[0].groups.iter().map(Group::as_str).collect();
+            let (incarnation, seq, subscriptions) = (Incarnation(u64::MAX), Seq(u64::MAX), u32::MAX);
+            crate::wire::encode(&v1::Receipt { incarnation, seq, subscriptions, vacant }).len() + 1
+        }
+        _ => 0,
+    };
+    let longest = effects.iter().map(longest).max().unwrap();
+    assert!((800..=crate::limits::PARCEL_HEAD_MAX).contains(&longest), "{longest}");
 }
 
 /// Twenty groups with the longest names there are, all at one node.

@@ -1,7 +1,7 @@
 //! What a subscription says to the others, and what they say to this node.
 
 use super::*;
-use crate::{error::Rejected, probe::Counter};
+use crate::{error::Rejected, probe::Counter, pubsub::Ended};
 use std::{string::ToString as _, vec};
 
 fn unsubscribe(bench: &mut Bench<Topics>, id: SubscriptionId) -> Vec<Effect> {
@@ -54,6 +54,34 @@ fn nothing_is_delivered_after_the_end_of_a_subscription() {
     assert_eq!(publish(&mut bench, "a", "2"), []);
     assert_eq!(consumed(&mut bench, id, 1), []);
     bench.with(at(1), |topics, _, fx| assert!(!topics.unsubscribe(id, fx)));
+}
+
+#[test]
+fn the_subscriptions_of_a_client_end_when_it_goes_and_no_others() {
+    let mut bench = bench();
+    let of = |client: &str, what: &str| Subscribe { client: Some(client.into()), ..to(what) };
+    let mut subscribe = |what: Subscribe| subscribe_at(&mut bench, at(0), &what).0.id;
+    let [first, second, third] = ["a", "b", "a|g"].map(|what| subscribe(of("ann", what)));
+    let [others, own] = [subscribe(of("bob", "a")), subscribe(to("a"))];
+    bench.with(at(1), |topics, _, fx| assert!(topics.unsubscribe(second, fx)));
+    let effects = bench.handle(at(2), Event::ClientGone { client: "ann" });
+    let ended = |effect: &Effect| match effect {
+        Effect::Disconnected { subscription, client, reason: Ended::ClientGone } => {
+            assert_eq!(client.as_deref(), Some("ann"));
+            Some(*subscription)
+        }
+        _ => None,
+    };
+    let mut gone: Vec<_> = effects.iter().filter_map(ended).collect();
+    gone.sort();
+    let mut expected = vec![first, third];
+    expected.sort();
+    assert_eq!(gone, expected);
+    assert_eq!(told(&effects), [line("a", Some("g"), false, 0)], "others want the pattern without a group");
+    let effects = publish(&mut bench, "a", "1");
+    assert_eq!((got(&effects, others), got(&effects, own)), (vec!["1".to_string()], vec!["1".to_string()]));
+    assert_eq!(effects.len(), 2);
+    assert_eq!(bench.handle(at(3), Event::ClientGone { client: "ann" }), []);
 }
 
 #[test]

@@ -195,3 +195,23 @@ fn calls_to_one_node_are_bounded() {
     me.handle(at(0), reachable("b", 1));
     assert_eq!(ended(&call(&mut me, at(0), 2, to_node("b", 1_000)).1), []);
 }
+
+#[test]
+fn a_caller_learns_that_its_answer_was_lost() {
+    let mut bench = bench();
+    bench.handle(at(0), reachable("b", 1));
+    let (id, _) = call(&mut bench, at(0), 1, to_node("b", 10_000));
+    let lost = v1::Call::Lost { call: id.0, why: v1::CallLoss::AnswerLost };
+    let effects = bench.handle(at(10), received("b", lost, ""));
+    assert_eq!(ended(&effects), [(1, Completion::Lost(Loss::AnswerLost))]);
+}
+
+#[test]
+fn the_numbers_of_a_life_are_not_those_of_the_life_before() {
+    let first = |incarnation| {
+        let mut bench = Bench::new(machine("me", incarnation));
+        bench.handle(at(0), reachable("b", 1));
+        call(&mut bench, at(0), 1, to_node("b", 10_000)).0
+    };
+    assert_ne!(first(Incarnation(10)), first(Incarnation(11)));
+}

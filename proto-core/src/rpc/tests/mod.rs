@@ -8,7 +8,6 @@ mod keys;
 mod local;
 mod provider;
 mod stream;
-mod unsent;
 mod wire;
 mod world;
 

@@ -117,6 +117,26 @@ fn the_largest_words_leave_room_for_the_header_around_them() {
 }
 
 #[test]
+fn an_answer_without_its_payload_says_that_it_is_lost() {
+    for (name, word) in words() {
+        let head = Bytes::copy_from_slice(&encode(&word));
+        let without = crate::rpc::without_payload(&head);
+        match word {
+            v1::Call::Item { call, .. } | v1::Call::Done { call, .. } | v1::Call::Failed { call, .. } => {
+                let lost = v1::Call::Lost { call, why: v1::CallLoss::AnswerLost };
+                assert_eq!(decode::<v1::Call<'_>>(&without).unwrap(), lost, "{name}");
+            }
+            v1::Call::Request(_)
+            | v1::Call::Cancel { .. }
+            | v1::Call::Credit { .. }
+            | v1::Call::Refused { .. }
+            | v1::Call::Lost { .. }
+            | v1::Call::Progress { .. } => assert_eq!(without, head, "{name}"),
+        }
+    }
+}
+
+#[test]
 fn a_small_request_stays_inline() {
     let request = v1::Request { service: "geo.lookup", ..request(u64::MAX >> 2, 86_400_000) };
     assert!(!encode(&v1::Call::Request(request)).spilled());

@@ -54,7 +54,8 @@ fn offer(stage: &mut Stage<'_, impl Theatre>) -> Result<BTreeSet<HostId>, Violat
         for (pattern, group) in [("calm.>", None), ("*.calm", group)] {
             let (policy, queue, credit) = (Policy::DropNewest, 1_024, 256);
             let pattern = Arc::from(pattern);
-            let subscribe = Service::Subscribe { at, pattern, group, policy, queue, credit, resume: false };
+            let subscribe =
+                Service::Subscribe { at, pattern, group, policy, queue, credit, resume: false, client: None };
             let _ = stage.ask(&Op::Service(subscribe), true);
         }
         let register = Service::Register { at, service: Arc::from(SERVICE), at_once: 64, queue: 64, client: None };
