@@ -12,7 +12,7 @@ use crate::{
     limits::MESSAGE_DEADLINE_MAX,
     probe::Probe,
     time::Time,
-    wire::{self, v1},
+    wire::v1,
 };
 
 /// Who this node is. Lives as long as the node.
@@ -111,7 +111,7 @@ impl Env<'_> {
     pub(super) fn send(&mut self, to: NodeAddr, id: Option<u64>, call: &v1::Call<'_>, body: Bytes, deadline: Time) {
         let left = deadline - self.now;
         if !left.is_zero() {
-            let header = wire::encode(call);
+            let header = call.encode();
             let deadline = left.min(MESSAGE_DEADLINE_MAX);
             emplace(self.fx, || Effect::Send { to, id, header, body, deadline });
         }
