@@ -174,7 +174,7 @@ fn cast(u: &mut Unstructured<'_>) -> Result<()> {
     let to = (0..count).map(|_| receiver(u)).collect::<Result<_>>()?;
     let cast = v1::Cast { transit, src_incarnation, to };
     let (head, body) = (ports_part(u)?, Bytes::copy_from_slice(u.bytes(u.len())?));
-    let encoded = encoded(&Frame::cast(&cast, &head, body.clone()));
+    let encoded = encoded(&Frame::cast(&cast.transit, cast.src_incarnation, &cast.to, &head, body.clone()));
     assert_eq!(encoded.into_cast(), Ok((cast, Bytes::from(head), body)));
     Ok(())
 }
