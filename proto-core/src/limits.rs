@@ -69,6 +69,11 @@ pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 pub const LANE_SHARE: usize = RECORD_TARGET / 8;
 /// Least piece of a frame that is cut to fill a record, in bytes. What would be shorter waits for the next record.
 pub const PIECE_MIN: usize = 512;
+/// Frames below this length, in bytes, wait on their lane as they will lie in a record. Never cut: a piece would be shorter
+/// than [`PIECE_MIN`].
+pub const STAGED_BELOW: usize = PIECE_MIN;
+/// Most memory that a lane keeps for such frames while none waits, in bytes.
+pub const STAGED_KEPT: usize = 8 * RECORD_TARGET;
 /// Pings of one link whose answers are awaited. More: the oldest counts as lost.
 pub const PINGS_OPEN_MAX: usize = 4;
 /// Highest cost of a link, so that the cost of a path cannot overflow.
@@ -408,6 +413,7 @@ const _: () = {
     assert!(RECORD_TARGET <= RECORD_MAX, "a record must be able to reach its target");
     assert!(RECORD_MAX + 16 <= 65_535, "a record with its tag must fit the length field");
     assert!(RECORD_TARGET + 2 * LANE_SHARE <= RECORD_MAX, "the shares of lower lanes must fit a record");
+    assert!(STAGED_BELOW <= PIECE_MIN, "what is staged is never cut");
     assert!(PIECE_MIN < LANE_SHARE, "a share must have room for a piece");
     assert!(CHANNEL_WINDOW > 2 * RECORD_MAX, "the window must have room for records");
     assert!(PAYLOAD_HARD_MAX <= LANE_DATA_BYTES / 2, "a lane must be able to carry any payload");

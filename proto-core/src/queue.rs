@@ -53,8 +53,14 @@ impl<T> Bounded<T> {
     /// Puts `item` at the end, if the bounds and the rule allow it.
     #[inline]
     pub fn push(&mut self, item: T, weight: usize) -> Pushed {
+        self.push_and(item, weight, drop)
+    }
+
+    /// [`Bounded::push`], which hands the older ones that make room to `dropped`, the oldest first.
+    #[inline]
+    pub fn push_and(&mut self, item: T, weight: usize, dropped: impl FnMut(T)) -> Pushed {
         if !self.fits(weight) {
-            return self.push_over(item, weight);
+            return self.push_over(item, weight, dropped);
         }
         self.weight += weight;
         self.items.push_back((item, weight));
@@ -117,14 +123,17 @@ impl<T> Bounded<T> {
     }
 
     #[cold]
-    fn push_over(&mut self, item: T, weight: usize) -> Pushed {
+    fn push_over(&mut self, item: T, weight: usize, mut dropped: impl FnMut(T)) -> Pushed {
         let never = weight > self.limit.weight || self.limit.count == 0;
         if self.overflow == Overflow::Refuse || never {
             self.dropped += 1;
             return Pushed::Refused;
         }
         let mut made_room = 0;
-        while !self.fits(weight) && self.pop().is_some() {
+        while !self.fits(weight)
+            && let Some(older) = self.pop()
+        {
+            dropped(older);
             made_room += 1;
         }
         self.dropped += made_room as u64;
@@ -154,7 +163,9 @@ mod tests {
         for item in ['a', 'b', 'c'] {
             assert_eq!(queue.push(item, 3), Pushed::Kept);
         }
-        assert_eq!(queue.push('d', 7), Pushed::Dropped(2));
+        let mut dropped = alloc::vec::Vec::new();
+        assert_eq!(queue.push_and('d', 7, |older| dropped.push(older)), Pushed::Dropped(2));
+        assert_eq!(dropped, ['a', 'b']);
         assert_eq!((queue.pop(), queue.pop(), queue.pop(), queue.dropped()), (Some('c'), Some('d'), None, 2));
     }
 

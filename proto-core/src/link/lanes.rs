@@ -5,19 +5,24 @@
 //! the target, since a whole frame costs its receiver no copy. A larger one is cut, so that frames of other lanes pass
 //! between its pieces: a control frame never waits for more than what was sealed before it came.
 //!
+//! Frames below [`STAGED_BELOW`] are encoded when they are put on their lane, larger ones when they go out.
+//!
 //! Bounds: per lane by count and bytes. Control refuses, and its owner closes the link; data drops the oldest frame of
 //! which nothing was sent yet; bulk refuses.
+
+use alloc::collections::VecDeque;
 
 use bytes::{BufMut as _, BytesMut};
 
 use super::{
     Lane,
     segment::{SEGMENT_LEN, Segment},
+    staged::Staged,
 };
 use crate::{
     limits::{
         LANE_BULK_BYTES, LANE_BULK_FRAMES, LANE_CONTROL_BYTES, LANE_CONTROL_FRAMES, LANE_DATA_BYTES, LANE_SHARE,
-        PIECE_MIN, RECORD_MAX, RECORD_TARGET,
+        PIECE_MIN, RECORD_MAX, RECORD_TARGET, STAGED_BELOW,
     },
     queue::{Bounded, Limit, Overflow, Pushed},
     wire::{Encoded, Frame},
@@ -35,7 +40,10 @@ pub(super) struct Lanes {
 #[derive(Debug)]
 struct Queue {
     lane: Lane,
-    waiting: Bounded<Outgoing>,
+    /// The lengths of all that wait, in order.
+    waiting: Bounded<usize>,
+    staged: Staged,
+    large: VecDeque<Outgoing>,
     cut: Option<Cut>,
 }
 
@@ -44,6 +52,14 @@ struct Queue {
 struct Cut {
     frame: Outgoing,
     sent: usize,
+}
+
+/// How much a lane may add to the record that begins at `start`.
+#[derive(Debug)]
+struct Room {
+    start: usize,
+    target: usize,
+    max: usize,
 }
 
 /// A frame on its way out.
@@ -113,6 +129,8 @@ impl Lanes {
         let queue = |lane, count, weight, overflow| Queue {
             lane,
             waiting: Bounded::new(Limit { count, weight }, overflow),
+            staged: Staged::default(),
+            large: VecDeque::new(),
             cut: None,
         };
         Self {
@@ -125,13 +143,12 @@ impl Lanes {
     /// Puts a frame at the end of a lane, if its bound and rule allow it.
     #[inline]
     pub(super) fn push(&mut self, lane: Lane, frame: impl Into<Outgoing>) -> Pushed {
-        let frame = frame.into();
-        let weight = frame.len();
-        match lane {
-            Lane::Control => self.control.waiting.push(frame, weight),
-            Lane::Data => self.data.waiting.push(frame, weight),
-            Lane::Bulk => self.bulk.waiting.push(frame, weight),
-        }
+        let queue = match lane {
+            Lane::Control => &mut self.control,
+            Lane::Data => &mut self.data,
+            Lane::Bulk => &mut self.bulk,
+        };
+        queue.push(frame.into())
     }
 
     /// Whether nothing waits.
@@ -161,6 +178,25 @@ impl Lanes {
 }
 
 impl Queue {
+    #[inline]
+    fn push(&mut self, frame: Outgoing) -> Pushed {
+        let Self { lane, waiting, staged, large, .. } = self;
+        let len = frame.len();
+        let pushed = waiting.push_and(len, len, |older| {
+            if older < STAGED_BELOW {
+                staged.skip(SEGMENT_LEN + older);
+            } else {
+                large.pop_front();
+            }
+        });
+        match pushed {
+            Pushed::Kept | Pushed::Dropped(_) if len < STAGED_BELOW => staged.push(*lane, len, |out| frame.put(out)),
+            Pushed::Kept | Pushed::Dropped(_) => large.push_back(frame),
+            Pushed::Refused => {}
+        }
+        pushed
+    }
+
     fn is_empty(&self) -> bool {
         self.cut.is_none() && self.waiting.is_empty()
     }
@@ -178,13 +214,14 @@ impl Queue {
         let max = RECORD_MAX - shares * LANE_SHARE;
         // A higher lane may have gone beyond the target with a whole frame; the share of this one stays.
         let target = (RECORD_TARGET - shares * LANE_SHARE).max(out.len() - start + LANE_SHARE).min(max);
+        let room = Room { start, target, max };
         while let Some(rest) = self.rest_of_first() {
             let used = out.len() - start + SEGMENT_LEN;
             if used >= target {
                 return;
             }
             if used + rest <= max {
-                self.take_rest(out);
+                self.take_rest(out, &room);
             } else if target - used >= PIECE_MIN {
                 self.take_piece(out, target - used);
                 return;
@@ -198,31 +235,54 @@ impl Queue {
     fn rest_of_first(&self) -> Option<usize> {
         match &self.cut {
             Some(cut) => Some(cut.frame.len() - cut.sent),
-            None => self.waiting.front().map(Outgoing::len),
+            None => self.waiting.front().copied(),
         }
     }
 
-    /// Appends all that is left of the first frame.
-    fn take_rest(&mut self, out: &mut BytesMut) {
+    /// Appends all that is left of the first frame; of small ones as many as fit.
+    fn take_rest(&mut self, out: &mut BytesMut, room: &Room) {
         if let Some(Cut { frame, sent }) = self.cut.take() {
             let len = frame.len() - sent;
             put_header(out, self.lane, false, true, len);
             frame.put_piece(out, sent, len);
-        } else if let Some(frame) = self.waiting.front() {
+        } else if self.waiting.front().is_some_and(|len| *len < STAGED_BELOW) {
+            self.take_staged(out, room);
+        } else if let Some(frame) = self.pop_large() {
             put_header(out, self.lane, true, true, frame.len());
             frame.put(out);
-            self.waiting.pop();
         }
+    }
+
+    /// Appends the small frames in front, as many as fit, in one piece.
+    fn take_staged(&mut self, out: &mut BytesMut, room: &Room) {
+        let mut taken = 0;
+        while let Some(&len) = self.waiting.front()
+            && len < STAGED_BELOW
+        {
+            let used = out.len() - room.start + taken + SEGMENT_LEN;
+            if used >= room.target || used + len > room.max {
+                break;
+            }
+            self.waiting.pop();
+            taken += SEGMENT_LEN + len;
+        }
+        self.staged.take(out, taken);
     }
 
     /// Appends `len` bytes of the first frame, which has more than that left.
     fn take_piece(&mut self, out: &mut BytesMut, len: usize) {
-        let next = self.cut.take().or_else(|| self.waiting.pop().map(|frame| Cut { frame, sent: 0 }));
+        let next = self.cut.take().or_else(|| self.pop_large().map(|frame| Cut { frame, sent: 0 }));
         let Some(mut cut) = next else { return };
         put_header(out, self.lane, cut.sent == 0, false, len);
         cut.frame.put_piece(out, cut.sent, len);
         cut.sent += len;
         self.cut = Some(cut);
+    }
+
+    /// Takes the first frame, which is a large one.
+    fn pop_large(&mut self) -> Option<Outgoing> {
+        self.waiting.pop()?;
+        self.large.pop_front()
     }
 }
 

@@ -17,6 +17,7 @@ mod reassembly;
 mod rtt;
 mod sealed;
 mod segment;
+mod staged;
 mod table;
 #[cfg(test)]
 mod tests;

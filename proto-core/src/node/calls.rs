@@ -13,7 +13,7 @@ use crate::{
     id::{Incarnation, NodeAddr, Token},
     probe::Counter,
     rpc::{self, Call, CallId, Entry, Invocation, InvocationId, Reply, Room, ServiceName, Stop},
-    wire::{self, v1::Port},
+    wire::v1::{self, Port},
 };
 
 /// What an application asks of the calls.
@@ -129,7 +129,7 @@ impl Node {
 
     /// A parcel of another node's calls.
     pub(super) fn take_call(&mut self, from: NodeAddr, incarnation: Incarnation, head: &Bytes, body: Bytes) {
-        match wire::decode(head) {
+        match v1::Call::decode(head) {
             Ok(header) => self.tell_calls(rpc::Event::Received { from, incarnation, header, body }),
             Err(_) => self.probe.count(Counter::CallsMalformed),
         }

@@ -15,6 +15,14 @@ use crate::{
     wire::{Encoded, Frame, Kind, v1},
 };
 
+/// All that the next hop of a frame which passes through depends on, as long as the routes stay as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Way {
+    dst: NodeAddr,
+    flow: u16,
+    from: LinkId,
+}
+
 impl Node {
     /// Takes a frame that came in on a link.
     pub(super) fn dispatch(&mut self, link: LinkId, frame: Encoded) {
@@ -110,7 +118,15 @@ impl Node {
 
     /// Puts a frame that came in on `from` on the link towards its destination.
     fn forward(&mut self, transit: &v1::Transit, from: LinkId, frame: Encoded) -> Result<(), DropReason> {
-        let next = self.router.next_hop(transit.dst, transit.flow, Some(from))?;
+        let way = Way { dst: transit.dst, flow: transit.flow, from };
+        let next = match self.last_way {
+            Some((last, next)) if last == way => next,
+            Some(_) | None => {
+                let next = self.router.next_hop(transit.dst, transit.flow, Some(from))?;
+                self.last_way = Some((way, next));
+                next
+            }
+        };
         let Self { links, rngs, probe, last_now, .. } = self;
         links.forward(&mut Cx { now: *last_now, rng: &mut rngs.links, probe }, next, frame)
     }

@@ -41,7 +41,7 @@ use crate::{
     error::Misuse,
     id::{Incarnation, NodeAddr, NodeName, Ticket, Token},
     limits::{INPUTS_PER_TURN, SETTLE_ROUNDS},
-    link::{self, Links},
+    link::{self, LinkId, Links},
     message::{self, Messages},
     probe::{Counter, Probe},
     pubsub::{self, Topics},
@@ -70,6 +70,9 @@ pub struct Node {
     pins: Pins,
     links: Links,
     router: Router,
+    /// The next hop of the frame that passed through last: a run of frames of one flow asks the router once. Forgotten
+    /// whenever the router is told or woken.
+    last_way: Option<(dispatch::Way, LinkId)>,
     messages: Messages,
     traces: Traces,
     ports: ports::Ports,
@@ -162,6 +165,7 @@ impl Node {
             pins,
             links,
             router: Router::new(&config),
+            last_way: None,
             messages: Messages::new(&config),
             traces: Traces::new(),
             ports: ports::Ports::new(&config, &root),

@@ -45,6 +45,7 @@ impl Node {
     }
 
     pub(super) fn tell_router(&mut self, event: route::Event) {
+        self.last_way = None;
         let Self { router, rngs, probe, pins, fx, last_now, .. } = self;
         router.handle(&mut Cx { now: *last_now, rng: &mut rngs.router, probe }, pins, event, &mut fx.router);
     }
@@ -61,6 +62,7 @@ impl Node {
     }
 
     pub(super) fn wake_machines(&mut self) {
+        self.last_way = None;
         self.ports.handle_timeout(self.last_now, &mut self.probe);
         // Handed on first: a deadline of a call or a publication then knows whether it ever left.
         self.settle_ports();

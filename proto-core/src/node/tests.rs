@@ -191,6 +191,26 @@ fn a_ring_goes_on_when_a_relay_dies() {
 }
 
 #[test]
+fn a_relay_forgets_the_way_of_a_flow_when_its_next_hop_dies() {
+    let mut fabric = Fabric::new(MS);
+    for (node, dials) in [(0, vec![]), (1, vec![0]), (2, vec![1]), (3, vec![1]), (4, vec![2, 3])] {
+        fabric.add(config(node, &dials));
+    }
+    fabric.run_until(Time::from_secs(1));
+    let forwarded = |fabric: &Fabric, node| fabric.node(node).unwrap().probe().get(Counter::Forwarded);
+    let before = forwarded(&fabric, 2);
+    for token in 0..3 {
+        fabric.command(0, token, send(4, b"one way"));
+    }
+    assert_eq!(messages(&fabric.run_until(Time::from_millis(1_100))), [(4, &b"one way"[..]); 3]);
+    let used = if forwarded(&fabric, 2) > before { 2 } else { 3 };
+    fabric.kill(used);
+    fabric.run_until(Time::from_secs(2));
+    fabric.command(0, 7, send(4, b"the other"));
+    assert_eq!(messages(&fabric.run_until(Time::from_secs(4))), [(4, &b"the other"[..])]);
+}
+
+#[test]
 fn a_frame_goes_no_further_than_a_relay_lets_its_own_go() {
     let mut fabric = Fabric::new(MS);
     for (node, max_hops) in [(0, 255), (1, 1), (2, 16), (3, 16)] {

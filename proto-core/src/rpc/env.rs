@@ -12,7 +12,7 @@ use crate::{
     limits::MESSAGE_DEADLINE_MAX,
     probe::Probe,
     time::Time,
-    wire::{self, v1},
+    wire::v1,
 };
 
 /// Who this node is. Lives as long as the node.
@@ -110,7 +110,7 @@ impl Env<'_> {
     pub(super) fn send(&mut self, to: NodeAddr, id: Option<u64>, call: &v1::Call<'_>, body: Bytes, deadline: Time) {
         let left = deadline - self.now;
         if !left.is_zero() {
-            let header = wire::encode(call);
+            let header = call.encode();
             let deadline = left.min(MESSAGE_DEADLINE_MAX);
             emplace(self.fx, || Effect::Send { to, id, header, body, deadline });
         }
@@ -124,9 +124,9 @@ impl Env<'_> {
 /// The header of what is said instead of an answer whose payload is let go: that it was lost.
 pub(crate) fn without_payload(header: &Bytes) -> Bytes {
     let Ok(v1::Call::Item { call, .. } | v1::Call::Done { call, .. } | v1::Call::Failed { call, .. }) =
-        wire::decode(header)
+        v1::Call::decode(header)
     else {
         return header.clone();
     };
-    Bytes::copy_from_slice(&wire::encode(&v1::Call::Lost { call, why: v1::CallLoss::AnswerLost }))
+    Bytes::copy_from_slice(&v1::Call::Lost { call, why: v1::CallLoss::AnswerLost }.encode())
 }

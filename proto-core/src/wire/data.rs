@@ -202,13 +202,19 @@ impl Inline {
     pub(super) fn put_text(&mut self, text: &str, after: usize) -> bool {
         let fits = self.len + TEXT_LEN_MAX + text.len() + after <= HEAD_INLINE;
         if fits {
-            self.put_varint(text.len() as u64);
-            if let Some(room) = self.bytes.get_mut(self.len..self.len + text.len()) {
-                room.copy_from_slice(text.as_bytes());
-                self.len += text.len();
-            }
+            self.put_bytes(text.as_bytes());
         }
         fits
+    }
+
+    /// Puts bytes that fit, with their length in front.
+    #[inline]
+    pub(super) fn put_bytes(&mut self, bytes: &[u8]) {
+        self.put_varint(bytes.len() as u64);
+        if let Some(room) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.len += bytes.len();
+        }
     }
 }
 

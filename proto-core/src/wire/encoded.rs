@@ -7,7 +7,7 @@ use super::{Frame, Head, Kind, PRELUDE_LEN, Prelude, decode, v1};
 use crate::error::{Part, Violation};
 
 /// A frame that was received: prelude, header and payload in one piece, of which only the prelude was read. A node that
-/// only forwards it copies nothing until it is sealed again.
+/// only forwards it decodes nothing of it but the route's part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Encoded {
     bytes: Bytes,

@@ -4,6 +4,7 @@
 //! is sealed; one that was received and is only passed on stays in one piece ([`Encoded`]). Headers are the frozen types of [`v1`]; what a machine works with is decoded once, at the edge.
 //! `docs/WIRE.md` shows every byte.
 
+mod call;
 mod cast;
 mod data;
 mod encoded;
