@@ -145,7 +145,7 @@ pub enum Effect {
     /// or rejected as soon as that is certain, unknown at the deadline or as soon as the receiver is in another life. The
     /// flow's deadlines are to be handled before those of the calls: then a timeout knows whether the call ever left.
     /// Without one, what the flow does not take now is handed to it again, in order, until its deadline; should its payload
-    /// be too much to keep until then, [`without_payload`] is sent instead.
+    /// be too much to keep until then, its caller is told that it was lost.
     Send {
         /// The node.
         to: NodeAddr,
