@@ -8,11 +8,9 @@
 #[path = "../benches/support/mod.rs"]
 mod support;
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-};
+mod counting;
 
+use counting::COUNT;
 use proto_core::probe::Counter;
 use support::{Line, PUBLISHER, RELAY, SUBSCRIBER, Security, Step, Work};
 
@@ -24,37 +22,6 @@ const PER_BLOCK: u64 = 2;
 const ROUNDS: u64 = 100;
 /// Messages that fill a good part of one record.
 const MANY: u64 = 64;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts what the present thread asks the system for.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; counting allocates nothing, since the counter needs
-// neither initialisation nor a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller keeps the contract of `alloc`, which is the same.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: `memory` came from `System` with this layout.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: `memory` came from `System` with this layout; the caller answers for `size`.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
 
 /// Sealed where the fast provider is built in; the other takes too long without optimisation.
 fn security() -> Security {
